@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+// Pageferry's rooms, lowest first; docs/architecture.md draws them. Arrows point down only.
+import PackageDescription
+
+let package = Package(
+  name: "pageferry",
+  products: [.executable(name: "pageferry", targets: ["pageferry"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // The C floor: header-thin.
+    .target(name: "CPlatform"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // Words and mechanisms that know nothing of memory.
+    .target(name: "Units"),
+    .target(name: "Sysctl", dependencies: ["Units"]),
+    .target(name: "Events", dependencies: ["Units"]),
+
+    // The model.
+    .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"]),
+    .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"]),
+    .target(name: "Migration", dependencies: ["Machine", "MemoryModel", "Sysctl", "Units"]),
+    .target(name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"]),
+
+    // Input.
+    .target(name: "Trace", dependencies: ["Units", "CPlatform", "CZlib"]),
+    .target(
+      name: "Workload",
+      dependencies: [
+        "Trace", "MemoryModel", "Sysctl", "Units", "Events", .product(name: "Yams", package: "Yams"),
+      ]),
+
+    // Runs, and what is made of them.
+    .target(
+      name: "Simulation",
+      dependencies: ["Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"]),
+    .target(name: "Report", dependencies: ["Simulation", "Sysctl", "Units"]),
+    .target(name: "Validation", dependencies: ["Simulation", "Report", "Workload", "Sysctl", "Units"]),
+
+    .executableTarget(
+      name: "pageferry",
+      dependencies: [
+        "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel",
+        "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,42 @@
+// The form in which accesses reach the replay loop: dense virtual slots, decoded once per batch.
+
+/// A run of accesses of one thread. `slots[i]` is `virtual slot << 1 | isWrite`, where a virtual slot is the dense number
+/// of a 4 KiB virtual page in its task's page table.
+///
+/// A batch is either *uniform* (every access has the same size and the same think time before it) or *varied*
+/// (each has its own in `sizeClasses` and `gaps`).
+public final class AccessBatch {
+  /// Accesses the batch can hold.
+  public let capacity: Int
+  /// `virtual slot << 1 | isWrite`, one per access.
+  public let slots: UnsafeMutablePointer<UInt32>
+  /// Time before each access in picoseconds (think time, cached accesses); read only when `isUniform` is false.
+  public let gaps: UnsafeMutablePointer<UInt32>
+  /// log2(bytes / 64) of each access, 0 (64 bytes) to 6 (4096 bytes); read only when `isUniform` is false.
+  public let sizeClasses: UnsafeMutablePointer<UInt8>
+  /// Accesses now in the batch.
+  public var count = 0
+  /// Whether `uniformGap` and `uniformSizeClass` hold for all accesses.
+  public var isUniform = true
+  /// Time before each access in picoseconds, when uniform.
+  public var uniformGap = 0
+  /// log2(bytes / 64) of each access, when uniform.
+  public var uniformSizeClass = 0
+
+  public init(capacity: Int) {
+    precondition(capacity > 0)
+    self.capacity = capacity
+    slots = .allocate(capacity: capacity)
+    gaps = .allocate(capacity: capacity)
+    sizeClasses = .allocate(capacity: capacity)
+    slots.initialize(repeating: 0, count: capacity)
+    gaps.initialize(repeating: 0, count: capacity)
+    sizeClasses.initialize(repeating: 0, count: capacity)
+  }
+
+  deinit {
+    slots.deallocate()
+    gaps.deallocate()
+    sizeClasses.deallocate()
+  }
+}

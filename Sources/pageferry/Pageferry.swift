@@ -1,0 +1,1 @@
+@main struct Pageferry { static func main() {} }
