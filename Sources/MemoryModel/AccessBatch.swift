@@ -6,6 +6,9 @@
 /// A batch is either *uniform* (every access has the same size and the same think time before it) or *varied*
 /// (each has its own in `sizeClasses` and `gaps`).
 public final class AccessBatch {
+  /// How many accesses ahead the replay loop prefetches.
+  public static let prefetchDistance = 32
+
   /// Accesses the batch can hold.
   public let capacity: Int
   /// `virtual slot << 1 | isWrite`, one per access.
@@ -26,10 +29,12 @@ public final class AccessBatch {
   public init(capacity: Int) {
     precondition(capacity > 0)
     self.capacity = capacity
-    slots = .allocate(capacity: capacity)
+    // The replay loop prefetches this far past its place; the pad keeps that inside the array.
+    let padded = capacity + AccessBatch.prefetchDistance
+    slots = .allocate(capacity: padded)
     gaps = .allocate(capacity: capacity)
     sizeClasses = .allocate(capacity: capacity)
-    slots.initialize(repeating: 0, count: capacity)
+    slots.initialize(repeating: 0, count: padded)
     gaps.initialize(repeating: 0, count: capacity)
     sizeClasses.initialize(repeating: 0, count: capacity)
   }

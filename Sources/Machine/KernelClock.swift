@@ -1,0 +1,26 @@
+// The kernel's own clock: milliseconds and jiffies, sped up by `sim.time_scale`.
+
+import Units
+
+/// Converts modelled time to the kernel's milliseconds. With a time scale of S every kernel period and threshold is S times
+/// shorter in modelled time, so that a short trace sees many scans.
+public struct KernelClock: Sendable {
+  public let scale: Int
+  /// Milliseconds between timer ticks (CONFIG_HZ): the granularity of all stamps.
+  public let jiffy: Int
+
+  public init(scale: Int, jiffyMilliseconds: Int) {
+    self.scale = scale
+    jiffy = jiffyMilliseconds
+  }
+
+  /// Kernel milliseconds at a modelled time, rounded down to a jiffy.
+  @inline(__always)
+  public func milliseconds(_ now: Picoseconds) -> Int {
+    now / (Picoseconds.millisecond / scale) / jiffy * jiffy
+  }
+
+  /// Modelled time that a kernel period of `milliseconds` takes.
+  @inline(__always)
+  public func span(milliseconds: Int) -> Picoseconds { milliseconds * Picoseconds.millisecond / scale }
+}

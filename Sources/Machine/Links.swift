@@ -1,0 +1,154 @@
+// The nodes' memory as a resource: latency, bandwidth, and how one grows as the other fills. Demand traffic and copies
+// share it.
+
+import Units
+
+/// What a node's memory can do.
+public struct LinkProperties: Equatable, Sendable {
+  /// Unloaded latency of a dependent read and of a write, in picoseconds.
+  public var readLatency: Picoseconds
+  public var writeLatency: Picoseconds
+  /// Peak bytes a second, all CPUs together.
+  public var readBandwidth: Int
+  public var writeBandwidth: Int
+  /// Most bytes a second one thread can draw.
+  public var threadReadBandwidth: Int
+  public var threadWriteBandwidth: Int
+
+  public init(
+    readLatency: Picoseconds, writeLatency: Picoseconds, readBandwidth: Int, writeBandwidth: Int,
+    threadReadBandwidth: Int, threadWriteBandwidth: Int
+  ) {
+    self.readLatency = readLatency
+    self.writeLatency = writeLatency
+    self.readBandwidth = readBandwidth
+    self.writeBandwidth = writeBandwidth
+    self.threadReadBandwidth = threadReadBandwidth
+    self.threadWriteBandwidth = threadWriteBandwidth
+  }
+}
+
+/// The load on every node, epoch by epoch: the traffic of one epoch sets the latency and the left-over bandwidth of the
+/// next.
+///
+/// **Loaded latency.** With ρ the share of the peak that an epoch used, latency is
+/// `L0 * (1 + queue * ρ / (2 (1 - ρ)))` for ρ up to 0.95: the mean wait of an M/D/1 queue, of which `queue`, in 1/1000, is
+/// felt (uncalibrated). Beyond that the link is saturated: every access takes `stretch` times as long, and `stretch` moves
+/// half of the way to the value at which demand equals the peak, so that closed-loop threads settle at the published
+/// bandwidth.
+public final class Links {
+  /// How many fractions a load is kept in: quantised, so that a steady load leaves the costs alone.
+  private static let unit = 64
+
+  public let nodes: [LinkProperties]
+  /// Epoch length.
+  public let epoch: Picoseconds
+  private let queue: Int
+  private var readBytes: [Int]
+  private var writeBytes: [Int]
+  /// Queueing factor and saturation stretch in force, in 1/64, for reads and writes.
+  private var queueing: [(read: Int, write: Int)]
+  private var stretch: [(read: Int, write: Int)]
+  /// Utilisation of the last epoch in 1/64, for left-over bandwidth.
+  private var readLoad: [Int]
+  private var writeLoad: [Int]
+  /// Rises whenever a factor changes: whoever caches costs compares it.
+  public private(set) var version = 0
+  /// Bytes moved by copies, reads and writes, by node.
+  public private(set) var copiedFrom: [Int]
+  public private(set) var copiedTo: [Int]
+
+  public init(nodes: [LinkProperties], epoch: Picoseconds, queuePermille: Int) {
+    self.nodes = nodes
+    self.epoch = epoch
+    queue = queuePermille
+    let zero = [Int](repeating: 0, count: nodes.count)
+    (readBytes, writeBytes, readLoad, writeLoad, copiedFrom, copiedTo) = (zero, zero, zero, zero, zero, zero)
+    queueing = [(read: Int, write: Int)](repeating: (Links.unit, Links.unit), count: nodes.count)
+    stretch = queueing
+  }
+
+  /// Adds demand traffic of the running epoch.
+  @inline(__always)
+  public func addDemand(node: Int, read: Int, write: Int) {
+    readBytes[node] += read
+    writeBytes[node] += write
+  }
+
+  /// Latency of a read or a write on a node under the load in force.
+  public func latency(node: Int, isWrite: Bool) -> Picoseconds {
+    let link = nodes[node]
+    return isWrite
+      ? link.writeLatency * queueing[node].write / Links.unit * stretch[node].write / Links.unit
+      : link.readLatency * queueing[node].read / Links.unit * stretch[node].read / Links.unit
+  }
+
+  /// What one access costs a thread that keeps `mlpMilli`/1000 misses outstanding: the larger of its share of the latency
+  /// and of its bytes over the thread's bandwidth, stretched when the link is saturated.
+  public func accessCost(node: Int, isWrite: Bool, bytes: Int, mlpMilli: Int) -> Picoseconds {
+    let link = nodes[node]
+    let bandwidth = isWrite ? link.threadWriteBandwidth : link.threadReadBandwidth
+    let slow = isWrite ? stretch[node].write : stretch[node].read
+    let transfer = bytes * Picoseconds.second / bandwidth * slow / Links.unit
+    return max(latency(node: node, isWrite: isWrite) * 1000 / mlpMilli, transfer)
+  }
+
+  /// Time one CPU takes to copy `bytes` from a node to another, under the load in force; the traffic counts for the epoch.
+  /// The slowest of the CPU's own rate, the source's left-over read and the destination's left-over write bandwidth binds;
+  /// a copy never gets less than an eighth of a link.
+  public func copy(bytes: Int, from: Int, to: Int, cpuBandwidth: Int) -> Picoseconds {
+    let read = leftOver(nodes[from].readBandwidth, load: readLoad[from])
+    let write = leftOver(nodes[to].writeBandwidth, load: writeLoad[to])
+    let rate = min(
+      cpuBandwidth, min(read, nodes[from].threadReadBandwidth), min(write, nodes[to].threadWriteBandwidth))
+    readBytes[from] += bytes
+    writeBytes[to] += bytes
+    copiedFrom[from] += bytes
+    copiedTo[to] += bytes
+    return bytes * Picoseconds.second / rate
+  }
+
+  private func leftOver(_ bandwidth: Int, load: Int) -> Int {
+    max(bandwidth * (Links.unit - min(load, Links.unit)) / Links.unit, bandwidth / 8)
+  }
+
+  /// Closes an epoch of `elapsed` time: what moved in it sets the factors of the next.
+  public func endEpoch(elapsed: Picoseconds) {
+    guard elapsed > 0 else { return }
+    var changed = false
+    for node in nodes.indices {
+      let busy = readBytes[node] | writeBytes[node] | readLoad[node] | writeLoad[node]
+      if busy == 0 && stretch[node].read == Links.unit && stretch[node].write == Links.unit { continue }
+      let link = nodes[node]
+      readLoad[node] = load(bytes: readBytes[node], bandwidth: link.readBandwidth, elapsed: elapsed)
+      writeLoad[node] = load(bytes: writeBytes[node], bandwidth: link.writeBandwidth, elapsed: elapsed)
+      let newQueueing = (read: queueingFactor(readLoad[node]), write: queueingFactor(writeLoad[node]))
+      let newStretch = (
+        read: stretchFactor(stretch[node].read, load: readLoad[node]),
+        write: stretchFactor(stretch[node].write, load: writeLoad[node])
+      )
+      changed = changed || newQueueing != queueing[node] || newStretch != stretch[node]
+      queueing[node] = newQueueing
+      stretch[node] = newStretch
+      readBytes[node] = 0
+      writeBytes[node] = 0
+    }
+    if changed { version += 1 }
+  }
+
+  /// Traffic over what the epoch could carry, in 1/64.
+  private func load(bytes: Int, bandwidth: Int, elapsed: Picoseconds) -> Int {
+    // Epochs are microseconds to milliseconds: bandwidth in MB/s times nanoseconds does not overflow.
+    let capacity = max(bandwidth / 1_000_000 * (elapsed / 1_000) / 1_000, 1)
+    return bytes * Links.unit / capacity
+  }
+
+  private func queueingFactor(_ load: Int) -> Int {
+    let capped = min(load, Links.unit * 95 / 100)
+    return Links.unit + Links.unit * queue * capped / (2 * (Links.unit - capped) * 1000)
+  }
+
+  private func stretchFactor(_ now: Int, load: Int) -> Int {
+    max(Links.unit, (now + now * load / Links.unit + 1) / 2)
+  }
+}

@@ -1,0 +1,42 @@
+// Which kernel is modelled. One name selects every difference between kernels; rooms ask for the property they need.
+
+/// The kernel whose rules a run follows (`kernel.rules`).
+public enum KernelRules: String, CaseIterable, Sendable {
+  /// Linux 5.13-rc6 with the five TPP patches of November 2021: the original's own kernel.
+  case tpp2021
+  /// Linux 6.12 (rules unchanged since 6.6 where tiering is concerned).
+  case v6_12 = "v6.12"
+  /// Linux 7.1.
+  case v7_1 = "v7.1"
+
+  /// What a run prints about how far these rules can be trusted.
+  public var status: String {
+    switch self {
+    case .tpp2021: "compared with a real kernel (Linux 5.13-rc6 + TPP, booted; see docs/fidelity.md)"
+    case .v6_12: "compared with a real kernel (Linux 6.12.117, booted; see docs/fidelity.md)"
+    case .v7_1: "from code reading only; no run of this kernel was compared"
+    }
+  }
+
+  /// Pages a per-CPU LRU batch holds before it is drained. Source: PAGEVEC_SIZE 15 in 5.13 (include/linux/pagevec.h),
+  /// 31 in 6.12 and later.
+  public var lruBatchSize: Int { self == .tpp2021 ? 15 : 31 }
+  /// Whether a page list is unmapped, flushed, copied and remapped together (6.3 and later) or page by page.
+  public var migratesInBatches: Bool { self != .tpp2021 }
+  /// Whether the TPP patches apply: demotion mark, wake on allocation, 31 hint faults a promotion, demoted pages
+  /// left inaccessible.
+  public var isTPP: Bool { self == .tpp2021 }
+  /// Whether rotated pages count as reclaim cost (`lru_note_cost` with nr_rotated). 5.13 counts page-out only.
+  public var rotationIsCost: Bool { self != .tpp2021 }
+  /// Whether the per-CPU page lists tune their size (6.7 and later, mm/page_alloc.c nr_pcp_high).
+  public var perCPUListsTune: Bool { self != .tpp2021 }
+  /// Whether the allocator's first pass skips nodes whose kswapd is awake (6.19 and later).
+  public var skipsNodesWithActiveKswapd: Bool { self == .v7_1 }
+  /// Whether promotion with ample room counts `pgpromote_candidate_nrl` instead of `pgpromote_candidate`.
+  public var countsUnlimitedCandidates: Bool { self == .v7_1 }
+  /// Whether kswapd's failure count is reset only when the node ends balanced (7.1) or on any progress.
+  public var failuresResetNeedsBalance: Bool { self == .v7_1 }
+  /// Whether a woken thread preempts the running one at once (CFS wake-up preemption) or at the next scheduler tick
+  /// after the running one has had its slice (EEVDF from 6.6 on).
+  public var wakeupPreempts: Bool { self == .tpp2021 }
+}

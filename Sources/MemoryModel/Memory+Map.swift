@@ -1,0 +1,307 @@
+// Mapping, unmapping, moving: what happens to page-table entries and frames. Policy and cost are elsewhere.
+
+import Units
+
+extension Memory {
+  /// The tag of a page's content: never 0, which is poison.
+  @inline(__always)
+  static func tag(slot: Int, generation: UInt16) -> UInt32 {
+    var x = UInt64(UInt32(truncatingIfNeeded: slot)) << 16 | UInt64(generation)
+    x = (x ^ (x >> 33)) &* 0xFF51_AFD7_ED55_8CCD
+    x = (x ^ (x >> 33)) &* 0xC4CE_B9FE_1A85_EC53
+    return UInt32(truncatingIfNeeded: x ^ (x >> 33)) | 1
+  }
+
+  /// The page table of a 2 MiB block, allocated on `node` if it has none; false when there is no memory for it.
+  func ensureTablePage(slot: Int, node: Int, cpu: Int) -> Bool {
+    let block = slot >> Page.hugeOrder
+    if table.tablePage[block] != 0 { return true }
+    guard let pfn = allocateKernelPage(node: node, cpu: cpu) else { return false }
+    table.tablePage[block] = pfn
+    return true
+  }
+
+  /// Maps a first-touched base page of `slot` on the zonelist of `node`; false when nothing can be allocated.
+  public func mapBase(slot: Int, isWrite: Bool, isFile: Bool, node: Int, cpu: Int) -> Bool {
+    guard ensureTablePage(slot: slot, node: node, cpu: cpu) else { return false }
+    guard let pfn = allocate(order: 0, node: node, cpu: cpu, policy: .user) else { return false }
+    install(pfn, order: 0, slot: slot, isWrite: isWrite, isFile: isFile, cpu: cpu)
+    return true
+  }
+
+  /// Maps a 2 MiB folio over the whole block of `slot`, from `node` alone and only if a free block is there (defrag =
+  /// madvise without advice: alloc_pages_mpol's first try); false otherwise.
+  public func mapHuge(slot: Int, isWrite: Bool, node: Int, cpu: Int) -> Bool {
+    let start = slot & ~(Page.perHuge - 1)
+    guard ensureTablePage(slot: start, node: node, cpu: cpu) else { return false }
+    var policy = AllocationPolicy.user
+    policy.thisNodeOnly = true
+    policy.mayWakeKswapd = false
+    guard let pfn = allocate(order: Page.hugeOrder, node: node, cpu: cpu, policy: policy) else { return false }
+    install(pfn, order: Page.hugeOrder, slot: start, isWrite: isWrite, isFile: false, cpu: cpu)
+    vmstat[.thp_fault_alloc] += 1
+    return true
+  }
+
+  private func install(_ pfn: PFN, order: Int, slot: Int, isWrite: Bool, isFile: Bool, cpu: Int) {
+    makeFolio(pfn, order: order, slot: slot, carrying: isFile ? FrameFlags.file : 0)
+    for i in 0..<(1 << order) {
+      cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])
+    }
+    let entry =
+      PTE.present | PTE.accessed | (isWrite ? PTE.dirty : 0) | UInt8(truncatingIfNeeded: node(of: pfn))
+    setEntry(slot: slot, order: order, entry)
+    table.frame[slot] = pfn
+    addToLRU(pfn, cpu: cpu)
+  }
+
+  /// Turns an allocated block into the folio that `slot` maps.
+  func makeFolio(_ pfn: PFN, order: Int, slot: Int, carrying: UInt32) {
+    let zone = frames[Int(pfn)].flags & FrameFlags.zoneMask
+    frames[Int(pfn)].flags = zone | FrameFlags.kindFolio | UInt32(order) << FrameFlags.orderShift | carrying
+    frames[Int(pfn)].owner = UInt32(slot)
+    if order > 0 {
+      for i in 1..<(1 << order) { frames[Int(pfn) + i].flags = zone | FrameFlags.kindTail }
+    }
+  }
+
+  @inline(__always)
+  func setEntry(slot: Int, order: Int, _ entry: UInt8) {
+    if order > 0 { table.pmd[slot >> Page.hugeOrder] = entry } else { table.hot[slot] = entry }
+  }
+
+  /// The entry that maps a slot: the 2 MiB one if there is one, else the base page's.
+  @inline(__always)
+  public func entry(slot: Int) -> UInt8 {
+    let huge = table.pmd[slot >> Page.hugeOrder]
+    return huge != 0 ? huge : table.hot[slot]
+  }
+
+  /// Whether a slot is mapped as part of a 2 MiB page.
+  @inline(__always)
+  public func isHuge(slot: Int) -> Bool { table.pmd[slot >> Page.hugeOrder] != 0 }
+
+  /// The first frame of the folio that maps `slot`.
+  @inline(__always)
+  public func folio(slot: Int) -> PFN {
+    isHuge(slot: slot) ? table.frame[slot & ~(Page.perHuge - 1)] : table.frame[slot]
+  }
+
+  /// Makes the content of a dirty folio final: its generation goes up and its tag with it.
+  private func settleContent(_ pfn: PFN, slot: Int, order: Int) {
+    for i in 0..<(1 << order) {
+      table.generation[slot + i] &+= 1
+      cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])
+    }
+  }
+
+  // MARK: Migration's steps
+
+  /// Replaces a folio's mapping by a migration entry (`try_to_migrate`): accesses wait from here on.
+  public func unmapForMigration(_ pfn: PFN) {
+    let slot = Int(frames[Int(pfn)].owner)
+    let order = order(of: pfn)
+    let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
+    if entry & PTE.dirty != 0 {
+      settleContent(pfn, slot: slot, order: order)
+      frames[Int(pfn)].flags |= FrameFlags.dirty
+    }
+    setEntry(slot: slot, order: order, PTE.special | entry & PTE.accessed)
+    frames[Int(pfn)].flags |= FrameFlags.migrating
+  }
+
+  /// Copies a folio's content tags to its destination.
+  public func copyContent(from old: PFN, to new: PFN) {
+    let count = pages(of: old)
+    (cold + Int(new)).update(from: cold + Int(old), count: count)
+  }
+
+  /// Points the mapping at the new folio (`remove_migration_ptes`), puts the new folio on its LRU batch and frees the old
+  /// one. `inaccessible` leaves a PROT_NONE entry behind (TPP's demotion). `setDemoted` sets PG_demoted.
+  public func finishMigration(from old: PFN, to new: PFN, inaccessible: Bool, setDemoted: Bool, cpu: Int) {
+    let slot = Int(frames[Int(old)].owner)
+    let order = order(of: old)
+    let carried = frames[Int(old)].flags & FrameFlags.carried
+    makeFolio(new, order: order, slot: slot, carrying: carried | (setDemoted ? FrameFlags.demoted : 0))
+    let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
+    let node = UInt8(truncatingIfNeeded: node(of: new))
+    setEntry(
+      slot: slot, order: order,
+      PTE.present | (inaccessible ? PTE.special : 0) | was & PTE.accessed | node)
+    table.frame[slot] = new
+    nodes[self.node(of: old)].isolated -= 1 << order
+    retire(old, order: order, cpu: cpu)
+    addToLRU(new, cpu: cpu)
+  }
+
+  /// Undoes `unmapForMigration`: the old mapping is restored.
+  public func restoreMapping(_ pfn: PFN) {
+    let slot = Int(frames[Int(pfn)].owner)
+    let order = order(of: pfn)
+    let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
+    let node = UInt8(truncatingIfNeeded: node(of: pfn))
+    setEntry(slot: slot, order: order, PTE.present | was & PTE.accessed | node)
+    frames[Int(pfn)].flags &= ~FrameFlags.migrating
+  }
+
+  /// Frees a folio's frames. Its mapping must be gone already.
+  func retire(_ pfn: PFN, order: Int, cpu: Int) {
+    let zone = frames[Int(pfn)].flags & FrameFlags.zoneMask
+    frames[Int(pfn)].flags = zone
+    frames[Int(pfn)].owner = 0
+    if order > 0 {
+      for i in 1..<(1 << order) { frames[Int(pfn) + i].flags = zone }
+    }
+    release(pfn, order: order, cpu: cpu)
+  }
+
+  // MARK: Splitting and unmapping
+
+  /// Splits an isolated 2 MiB folio and its mapping into 512 base folios (`split_huge_page_to_list`), all of them isolated.
+  public func splitHuge(_ pfn: PFN) {
+    let slot = Int(frames[Int(pfn)].owner)
+    let block = slot >> Page.hugeOrder
+    let entry = table.pmd[block]
+    precondition(order(of: pfn) == Page.hugeOrder && entry != 0)
+    let flags = frames[Int(pfn)].flags & ~FrameFlags.orderMask
+    for i in 0..<Page.perHuge {
+      let p = Int(pfn) + i
+      frames[p].flags = flags
+      frames[p].owner = UInt32(slot + i)
+      table.hot[slot + i] = entry
+      table.frame[slot + i] = PFN(p)
+    }
+    table.pmd[block] = 0
+    vmstat[.thp_split_page] += 1
+    vmstat[.thp_split_pmd] += 1
+  }
+
+  /// Unmaps and frees everything in a range of slots (`munmap`), page tables that become empty included. The range is
+  /// a whole region.
+  public func unmap(slots: Range<Int>, cpu: Int) {
+    var slot = slots.lowerBound
+    while slot < slots.upperBound {
+      let block = slot >> Page.hugeOrder
+      if table.pmd[block] != 0 {
+        release(mapped: table.frame[slot], slot: slot, order: Page.hugeOrder, cpu: cpu)
+        slot += Page.perHuge
+        continue
+      }
+      if table.hot[slot] & PTE.present != 0 {
+        release(mapped: table.frame[slot], slot: slot, order: 0, cpu: cpu)
+      }
+      slot += 1
+    }
+    var block = slots.lowerBound >> Page.hugeOrder
+    while block << Page.hugeOrder < slots.upperBound {
+      if table.tablePage[block] != 0 {
+        let pfn = table.tablePage[block]
+        table.tablePage[block] = 0
+        frames[Int(pfn)].flags &= FrameFlags.zoneMask
+        release(pfn, order: 0, cpu: cpu)
+      }
+      block += 1
+    }
+  }
+
+  private func release(mapped pfn: PFN, slot: Int, order: Int, cpu: Int) {
+    precondition(frames[Int(pfn)].flags & FrameFlags.migrating == 0, "a page under migration was unmapped")
+    let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
+    if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: order) }
+    setEntry(slot: slot, order: order, 0)
+    table.frame[slot] = 0
+    dropFromLRU(pfn, cpu: cpu)
+    retire(pfn, order: order, cpu: cpu)
+  }
+
+  /// Takes a folio that is about to be freed off its list or batch.
+  private func dropFromLRU(_ pfn: PFN, cpu: Int) {
+    let flags = frames[Int(pfn)].flags
+    if flags & FrameFlags.onLRU != 0 {
+      unlinkLRU(pfn)
+    } else if flags & FrameFlags.inBatch != 0 {
+      // Another CPU's batch may hold it; as __page_cache_release does, drain first, then take it off the list.
+      drainAllLRUBatches()
+      unlinkLRU(pfn)
+    }
+  }
+
+  /// Drops an isolated page of a file-backed region: its mapping goes, its frame is freed, the next access reads it back
+  /// from disk. Returns whether it was dirty, so that it had to be written first.
+  public func dropFilePage(_ pfn: PFN, cpu: Int) -> Bool {
+    let slot = Int(frames[Int(pfn)].owner)
+    let wasDirty = table.hot[slot] & PTE.dirty != 0 || frames[Int(pfn)].flags & FrameFlags.dirty != 0
+    if table.hot[slot] & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: 0) }
+    setEntry(slot: slot, order: 0, 0)
+    table.frame[slot] = 0
+    nodes[node(of: pfn)].isolated -= 1
+    retire(pfn, order: 0, cpu: cpu)
+    return wasDirty
+  }
+
+  // MARK: NUMA scanning
+
+  /// Makes a range of slots PROT_NONE for NUMA balancing (`change_prot_numa`). In tiering mode alone (`skipTopTier`) pages
+  /// of the top tier are left as they are, and pages of slower tiers are stamped with `stamp` (kernel milliseconds).
+  /// Entries that are PROT_NONE already are skipped before the stamp. Returns entries changed, a huge one as 512.
+  public func protectForScan(slots: Range<Int>, skipTopTier: Bool, tiering: Bool, stamp: UInt32) -> Int {
+    var updates = 0
+    var huge = 0
+    var topTier: UInt16 = 0
+    for id in 0..<nodeCount where isTopTier(id) { topTier |= 1 << UInt16(id) }
+    var slot = slots.lowerBound
+    while slot < slots.upperBound {
+      let block = slot >> Page.hugeOrder
+      let end = min((block + 1) << Page.hugeOrder, slots.upperBound)
+      let pmd = table.pmd[block]
+      if pmd != 0 {
+        if pmd & PTE.hint == PTE.present {
+          let isTop = topTier & (1 << UInt16(pmd & PTE.nodeMask)) != 0
+          if !(skipTopTier && isTop) {
+            table.pmd[block] = pmd | PTE.special
+            if tiering && !isTop { cold[Int(table.frame[block << Page.hugeOrder])].stamp = stamp }
+            updates += Page.perHuge
+            huge += 1
+          }
+        }
+      } else if table.tablePage[block] != 0 {
+        while slot < end {
+          let entry = table.hot[slot]
+          if entry & PTE.hint == PTE.present {
+            let isTop = topTier & (1 << UInt16(entry & PTE.nodeMask)) != 0
+            if !(skipTopTier && isTop) {
+              table.hot[slot] = entry | PTE.special
+              if tiering && !isTop { cold[Int(table.frame[slot])].stamp = stamp }
+              updates += 1
+            }
+          }
+          slot += 1
+        }
+      }
+      slot = end
+    }
+    vmstat[.numa_pte_updates] += updates
+    vmstat[.numa_huge_pte_updates] += huge
+    return updates
+  }
+
+  /// Makes a PROT_NONE entry accessible again after a hint fault, young.
+  public func unprotect(slot: Int) {
+    let block = slot >> Page.hugeOrder
+    if table.pmd[block] != 0 {
+      table.pmd[block] = table.pmd[block] & ~PTE.special | PTE.accessed
+    } else {
+      table.hot[slot] = table.hot[slot] & ~PTE.special | PTE.accessed
+    }
+  }
+
+  /// Pages of a range of slots on each node (move_pages' status query).
+  public func residency(slots: Range<Int>) -> [Int] {
+    var counts = [Int](repeating: 0, count: nodeCount)
+    for slot in slots {
+      let entry = entry(slot: slot)
+      if entry & PTE.present != 0 { counts[Int(entry & PTE.nodeMask)] += 1 }
+    }
+    return counts
+  }
+}

@@ -1,0 +1,316 @@
+// One call of migrate_pages as a resumable job: each step changes state and says how much CPU time the change takes.
+// The driver lets that time pass before the next step, so that everybody else sees the pages unavailable meanwhile.
+// Source: mm/migrate.c migrate_pages, migrate_pages_batch (6.12) and migrate_pages, unmap_and_move (5.13).
+
+import Machine
+import MemoryModel
+import Units
+
+/// Where the pages of a migration go.
+public struct MigrationTarget: Sendable {
+  /// Preferred node.
+  public var node: Int
+  /// All nodes that will do, as a bit mask; the preferred one is tried alone first.
+  public var allowed: UInt64
+
+  public init(node: Int, allowed: UInt64) {
+    self.node = node
+    self.allowed = allowed
+  }
+}
+
+/// Migrates one list of isolated folios. Made once and started again for each list, so that no step allocates.
+public final class MigrationJob {
+  private enum Phase { case idle, unmapBatch, flushBatch, moveNext, remap, pageUnmap, pageRemap }
+
+  private let memory: Memory
+  private let links: Links
+  private let trace: MigrationTrace
+  public var costs: CostKnobs
+
+  private var phase = Phase.idle
+  private var reason = MigrateReason.demotion
+  private var mode = MigrateMode.async
+  private var target = MigrationTarget(node: 0, allowed: 0)
+  private var runningCPUs = 1
+  private var caller = 0
+
+  /// Folios still to do, in order; the batch being done; split folios that get one more pass.
+  private var pending: [PFN] = []
+  private var pendingIndex = 0
+  private var unmapped: [(old: PFN, new: PFN)] = []
+  private var moveIndex = 0
+  private var splits: [PFN] = []
+  private var isSplitPass = false
+  private var outOfMemory = false
+  private var baseInBatch = false
+
+  private var succeeded = 0
+  private var failedFolios = 0
+  private var failedPages = 0
+  private var hugeSucceeded = 0
+  private var hugeFailed = 0
+  private var hugeSplit = 0
+
+  /// Folios that were not migrated; still isolated, the caller puts them back.
+  public private(set) var leftovers: [PFN] = []
+  /// Base pages moved by the call.
+  public var nrSucceeded: Int { succeeded }
+  /// Whether a step since `takeRemapped` made pages available again.
+  private var remapped = false
+
+  public init(memory: Memory, links: Links, trace: MigrationTrace, costs: CostKnobs) {
+    self.memory = memory
+    self.links = links
+    self.trace = trace
+    self.costs = costs
+  }
+
+  public var isIdle: Bool { phase == .idle }
+
+  /// Begins a call of migrate_pages.
+  ///
+  /// - Parameters:
+  ///   - list: isolated folios, in the order migrate_pages walks them.
+  ///   - runningCPUs: CPUs on which the pages' process runs: the receivers of its TLB flushes, this one included.
+  ///   - caller: who calls, as in `MigrateRecord.caller`.
+  public func start(
+    _ list: UnsafeBufferPointer<PFN>, to target: MigrationTarget, reason: MigrateReason, mode: MigrateMode,
+    runningCPUs: Int, caller: Int
+  ) {
+    precondition(isIdle && !list.isEmpty)
+    self.target = target
+    self.reason = reason
+    self.mode = mode
+    self.runningCPUs = max(runningCPUs, 1)
+    self.caller = caller
+    pending.removeAll(keepingCapacity: true)
+    pending.append(contentsOf: list)
+    pendingIndex = 0
+    splits.removeAll(keepingCapacity: true)
+    leftovers.removeAll(keepingCapacity: true)
+    isSplitPass = false
+    outOfMemory = false
+    succeeded = 0
+    failedFolios = 0
+    failedPages = 0
+    hugeSucceeded = 0
+    hugeFailed = 0
+    hugeSplit = 0
+    phase = memory.rules.migratesInBatches ? .unmapBatch : .pageUnmap
+  }
+
+  /// True once after steps that made pages available again: waiters should look.
+  public func takeRemapped() -> Bool {
+    defer { remapped = false }
+    return remapped
+  }
+
+  /// Does the next step on `cpu` at `now`; returns its CPU time, or nil when the call is over.
+  public func step(now: Picoseconds, cpu: Int) -> Picoseconds? {
+    switch phase {
+    case .idle: return nil
+    case .unmapBatch: return unmapBatch(now: now, cpu: cpu)
+    case .flushBatch: return flushBatch()
+    case .moveNext: return moveNext(cpu: cpu)
+    case .remap: return remapMoved(cpu: cpu)
+    case .pageUnmap: return unmapPage(now: now, cpu: cpu)
+    case .pageRemap: return remapPage(cpu: cpu)
+    }
+  }
+
+  // MARK: 6.12: batches
+
+  /// The unmap phase of one batch: folios until their pages reach 512, the folio that crosses included.
+  private func unmapBatch(now: Picoseconds, cpu: Int) -> Picoseconds? {
+    guard pendingIndex < pending.count, !outOfMemory || isSplitPass else { return finishPass(now: now, cpu: cpu) }
+    unmapped.removeAll(keepingCapacity: true)
+    moveIndex = 0
+    baseInBatch = false
+    var pages = 0
+    var time = 0
+    while pendingIndex < pending.count, pages < Page.perHuge {
+      let old = pending[pendingIndex]
+      pendingIndex += 1
+      let size = memory.pages(of: old)
+      pages += size
+      guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
+        if noTarget(for: old) { continue }
+        outOfMemory = true
+        break
+      }
+      time += unmap(old, to: new)
+      if size == 1 { baseInBatch = true }
+      unmapped.append((old, new))
+    }
+    phase = .flushBatch
+    return time
+  }
+
+  /// One flush for the batch's base pages; each 2 MiB folio was flushed when it was unmapped.
+  private func flushBatch() -> Picoseconds? {
+    phase = .moveNext
+    guard baseInBatch else { return 0 }
+    return flush()
+  }
+
+  private func moveNext(cpu: Int) -> Picoseconds? {
+    guard moveIndex < unmapped.count else {
+      phase = .unmapBatch
+      return 0
+    }
+    phase = .remap
+    return copy(unmapped[moveIndex])
+  }
+
+  private func remapMoved(cpu: Int) -> Picoseconds? {
+    let time = remap(unmapped[moveIndex], cpu: cpu)
+    moveIndex += 1
+    phase = .moveNext
+    return time
+  }
+
+  /// The list is through: the splits get their pass, then the call ends.
+  private func finishPass(now: Picoseconds, cpu: Int) -> Picoseconds? {
+    while pendingIndex < pending.count {
+      // Not tried after the target ran out: given back, not counted as failed.
+      leftovers.append(pending[pendingIndex])
+      pendingIndex += 1
+    }
+    if !splits.isEmpty && !isSplitPass {
+      isSplitPass = true
+      swap(&pending, &splits)
+      splits.removeAll(keepingCapacity: true)
+      pendingIndex = 0
+      outOfMemory = false
+      return 0
+    }
+    end(now: now, cpu: cpu)
+    return nil
+  }
+
+  // MARK: 5.13: one page at a time through all stages
+
+  private func unmapPage(now: Picoseconds, cpu: Int) -> Picoseconds? {
+    var time = 0
+    while pendingIndex < pending.count {
+      let old = pending[pendingIndex]
+      pendingIndex += 1
+      guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
+        if noTarget(for: old) {
+          // A split folio's pages are tried in its place, in the same pass.
+          pending.insert(contentsOf: splits, at: pendingIndex)
+          splits.removeAll(keepingCapacity: true)
+          continue
+        }
+        leftovers.append(contentsOf: pending[pendingIndex...])
+        pendingIndex = pending.count
+        break
+      }
+      time += unmap(old, to: new)
+      if memory.order(of: old) == 0 { time += flush() }
+      unmapped.removeAll(keepingCapacity: true)
+      unmapped.append((old, new))
+      phase = .pageRemap
+      return time + copy(unmapped[0])
+    }
+    end(now: now, cpu: cpu)
+    return time > 0 ? time : nil
+  }
+
+  private func remapPage(cpu: Int) -> Picoseconds? {
+    phase = .pageUnmap
+    return remap(unmapped[0], cpu: cpu)
+  }
+
+  // MARK: Stages
+
+  /// A destination of the same order: the preferred node alone, then any allowed one, never with direct reclaim
+  /// (`alloc_demote_folio`, `alloc_misplaced_dst_folio`).
+  private func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
+    time += costs.allocate
+    trace.add(costs.allocate, .allocate, reason)
+    var policy = AllocationPolicy.promotion
+    if reason == .demotion {
+      // A base-page demotion wakes kswapd of its target and digs to the min mark; a huge one has its reclaim bits
+      // replaced by GFP_TRANSHUGE and wakes nobody.
+      policy.mayWakeKswapd = order == 0
+    }
+    if let pfn = memory.allocate(order: order, node: target.node, cpu: cpu, policy: policy) { return pfn }
+    guard reason == .demotion, target.allowed.nonzeroBitCount > 1 else { return nil }
+    policy.thisNodeOnly = false
+    policy.nodeMask = target.allowed
+    return memory.allocate(order: order, node: target.node, cpu: cpu, policy: policy)
+  }
+
+  /// No destination for `old`. True if the call can go on: a 2 MiB folio was split (never for promotion).
+  private func noTarget(for old: PFN) -> Bool {
+    let pages = memory.pages(of: old)
+    if pages > 1 && reason != .numaMisplaced {
+      memory.splitHuge(old)
+      hugeFailed += 1
+      hugeSplit += 1
+      failedFolios += 1
+      for i in 0..<pages { splits.append(old + PFN(i)) }
+      return true
+    }
+    failedFolios += 1
+    failedPages += pages
+    if pages > 1 { hugeFailed += 1 }
+    if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_nomem] += pages }
+    leftovers.append(old)
+    return false
+  }
+
+  private func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
+    memory.unmapForMigration(old)
+    trace.add(costs.unmap, .unmap, reason)
+    // A PMD-mapped folio is not covered by the batched flush.
+    return costs.unmap + (memory.order(of: old) > 0 ? flush() : 0)
+  }
+
+  private func flush() -> Picoseconds {
+    let time = costs.flush + costs.flushPerCPU * (runningCPUs - 1)
+    trace.add(time, .flush, reason)
+    trace.addFlush(reason)
+    return time
+  }
+
+  private func copy(_ pair: (old: PFN, new: PFN)) -> Picoseconds {
+    let time = links.copy(
+      bytes: memory.pages(of: pair.old) << Page.shift, from: memory.node(of: pair.old), to: memory.node(of: pair.new),
+      cpuBandwidth: costs.copyBandwidth)
+    trace.add(time, .copy, reason)
+    return time
+  }
+
+  private func remap(_ pair: (old: PFN, new: PFN), cpu: Int) -> Picoseconds {
+    let pages = memory.pages(of: pair.old)
+    let isTPPDemotion = memory.rules.isTPP && reason == .demotion
+    memory.copyContent(from: pair.old, to: pair.new)
+    memory.finishMigration(
+      from: pair.old, to: pair.new, inaccessible: isTPPDemotion, setDemoted: isTPPDemotion, cpu: cpu)
+    remapped = true
+    succeeded += pages
+    if pages > 1 { hugeSucceeded += 1 }
+    trace.addMoved(reason, pages: pages)
+    trace.add(costs.remap, .remap, reason)
+    trace.add(costs.putBack, .putBack, reason)
+    return costs.remap + costs.putBack
+  }
+
+  private func end(now: Picoseconds, cpu: Int) {
+    phase = .idle
+    memory.vmstat[.pgmigrate_success] += succeeded
+    memory.vmstat[.pgmigrate_fail] += failedPages
+    memory.vmstat[.thp_migration_success] += hugeSucceeded
+    memory.vmstat[.thp_migration_fail] += hugeFailed
+    memory.vmstat[.thp_migration_split] += hugeSplit
+    // 5.13 promotes huge pages outside migrate_pages: no line.
+    if memory.rules.isTPP && reason == .numaMisplaced && (hugeSucceeded > 0 || hugeFailed > 0) { return }
+    trace.add(
+      MigrateRecord(
+        time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedFolios, hugeSucceeded: hugeSucceeded,
+        hugeFailed: hugeFailed, hugeSplit: hugeSplit, mode: mode, reason: reason))
+  }
+}

@@ -1,0 +1,204 @@
+// kswapd: one kernel thread a node that keeps its zones above their marks. A state machine without a clock of its own:
+// each step says what it needs. Source: mm/vmscan.c kswapd, kswapd_try_to_sleep, balance_pgdat.
+
+import Events
+import Machine
+import MemoryModel
+import Migration
+import Units
+
+/// What a kernel thread wants after a step.
+public enum ThreadStep: Sendable {
+  /// So much CPU time passes, then the next step.
+  case useCPU(Picoseconds)
+  /// Sleeps until the time or until woken.
+  case sleepUntil(Picoseconds)
+  /// Sleeps until woken.
+  case sleep
+}
+
+/// kswapd of one node.
+public final class Kswapd {
+  private enum Phase { case asleep, napping, retrying, starting, priority, shrinking }
+
+  public let node: Int
+  private let memory: Memory
+  private let clock: KernelClock
+  private let job: MigrationJob
+  private let shrinker: NodeShrinker
+  private var costs: CostKnobs
+
+  private var phase = Phase.asleep
+  private var order = 0
+  private var highest = ZoneKind.movable
+  private var control = ScanControl()
+  private var boostAtStart: [Int] = []
+  private var boostLeft = 0
+  private var isBoosted = false
+  private var raisePriority = true
+  private var reclaimedBefore = 0
+  private var wokenEarly = false
+  /// CPU time it has used.
+  public var cpuTime = 0
+
+  public init(
+    node: Int, memory: Memory, targets: DemotionTargets, links: Links, trace: MigrationTrace, clock: KernelClock,
+    knobs: ReclaimKnobs, costs: CostKnobs, seed: UInt64
+  ) {
+    self.node = node
+    self.memory = memory
+    self.clock = clock
+    self.costs = costs
+    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
+    shrinker = NodeShrinker(
+      memory: memory, targets: targets, job: job, node: node, caller: 1 + node, knobs: knobs, costs: costs, seed: seed)
+  }
+
+  /// Takes new knob values.
+  public func apply(knobs: ReclaimKnobs, runningCPUs: Int) {
+    shrinker.knobs = knobs
+    shrinker.runningCPUs = runningCPUs
+  }
+
+  /// Tells it that it was woken.
+  public func wake() {
+    if phase == .napping { wokenEarly = true }
+    memory.nodes[node].kswapdWaiting = false
+  }
+
+  /// True once after steps that made pages available again.
+  public func takeRemapped() -> Bool { job.takeRemapped() }
+
+  /// Does the next step.
+  public func step(now: Picoseconds, cpu: Int) -> ThreadStep {
+    switch phase {
+    case .asleep, .retrying:
+      memory.nodes[node].kswapdWaiting = false
+      return beginRun()
+    case .napping: return endNap(now: now)
+    case .starting: return beginRun()
+    case .priority: return nextPriority(now: now, cpu: cpu)
+    case .shrinking:
+      if let time = shrinker.step(now: now, cpu: cpu) { return .useCPU(time) }
+      return endPriority(now: now)
+    }
+  }
+
+  // MARK: Sleeping
+
+  /// `kswapd_try_to_sleep`: naps for 100 ms if the node is balanced.
+  private func tryToSleep(now: Picoseconds) -> ThreadStep {
+    if maySleep() {
+      phase = .napping
+      wokenEarly = false
+      memory.nodes[node].kswapdWaiting = true
+      return .sleepUntil(now + clock.span(milliseconds: 100))
+    }
+    memory.vmstat[.kswapd_high_wmark_hit_quickly] += 1
+    phase = .starting
+    return .useCPU(costs.reclaimRound)
+  }
+
+  private func maySleep() -> Bool {
+    memory.nodes[node].kswapdFailures >= 16 || memory.isBalanced(node: node, order: order, highest: highest)
+  }
+
+  private func endNap(now: Picoseconds) -> ThreadStep {
+    if wokenEarly {
+      memory.vmstat[.kswapd_low_wmark_hit_quickly] += 1
+    } else if maySleep() {
+      memory.nodes[node].kswapdWaiting = true
+      // A hopeless node under TPP is tried again every 10 s; upstream waits for a wake.
+      if memory.rules.isTPP && memory.nodes[node].kswapdFailures >= 16 {
+        phase = .retrying
+        return .sleepUntil(now + clock.span(milliseconds: 10_000))
+      }
+      phase = .asleep
+      return .sleep
+    } else {
+      memory.vmstat[.kswapd_high_wmark_hit_quickly] += 1
+    }
+    memory.nodes[node].kswapdWaiting = false
+    phase = .starting
+    return .useCPU(0)
+  }
+
+  // MARK: balance_pgdat
+
+  private func beginRun() -> ThreadStep {
+    order = memory.nodes[node].kswapdOrder
+    highest = memory.nodes[node].kswapdHighest ?? highest
+    memory.nodes[node].kswapdOrder = 0
+    memory.nodes[node].kswapdHighest = nil
+    memory.vmstat[.pageoutrun] += 1
+    control = ScanControl()
+    control.order = order
+    control.highest = highest
+    boostLeft = 0
+    boostAtStart.removeAll(keepingCapacity: true)
+    for zone in memory.nodes[node].zones {
+      let boost = memory.zones[zone].kind.rawValue <= highest.rawValue ? memory.zones[zone].boost : 0
+      boostAtStart.append(boost)
+      boostLeft += boost
+    }
+    isBoosted = boostLeft > 0
+    memory.setReclaimActive(node: node, true)
+    phase = .priority
+    return .useCPU(costs.reclaimRound)
+  }
+
+  /// The head of the priority loop: is there anything to do, and how.
+  private func nextPriority(now: Picoseconds, cpu: Int) -> ThreadStep {
+    if control.priority < 1 { return endRun(now: now, failed: control.reclaimed == 0) }
+    let balanced = memory.isBalanced(node: node, order: control.order, highest: highest)
+    if !balanced && boostLeft > 0 {
+      // Not only boosted: reclaim in earnest, from the start.
+      boostLeft = 0
+      control.priority = 12
+    }
+    if boostLeft == 0 && balanced { return endRun(now: now, failed: false) }
+    raisePriority = !(boostLeft > 0 && control.priority == 10)
+    control.maySwap = boostLeft == 0
+    if shrinker.canDemote && memory.inactiveIsLow(node: node, file: false) {
+      _ = memory.shrinkActiveList(node: node, list: .activeAnon, wanted: clusterMax, highest: .movable, cpu: cpu)
+    }
+    control.toReclaim = 0
+    let toDemotionMark = memory.rules.isTPP && memory.tieringMode && memory.isTopTier(node)
+    for zone in memory.nodes[node].zones where memory.zones[zone].kind.rawValue <= highest.rawValue {
+      let mark = memory.zones[zone].mark(.high)
+      control.toReclaim += max(toDemotionMark ? max(mark, memory.zones[zone].demote) : mark, clusterMax)
+    }
+    control.scanned = 0
+    reclaimedBefore = control.reclaimed
+    shrinker.start(control, cpu: cpu)
+    phase = .shrinking
+    return .useCPU(costs.reclaimRound)
+  }
+
+  private func endPriority(now: Picoseconds) -> ThreadStep {
+    control = shrinker.control
+    if control.order > 0 && control.reclaimed >= 2 << control.order { control.order = 0 }
+    if control.scanned >= control.toReclaim { raisePriority = false }
+    let reclaimed = control.reclaimed - reclaimedBefore
+    if reclaimed > 0 && !memory.rules.failuresResetNeedsBalance { memory.nodes[node].kswapdFailures = 0 }
+    if reclaimed > 0 && memory.rules.failuresResetNeedsBalance
+      && memory.isBalanced(node: node, order: control.order, highest: highest)
+    {
+      memory.nodes[node].kswapdFailures = 0
+    }
+    boostLeft -= min(boostLeft, reclaimed)
+    if boostLeft > 0 && reclaimed == 0 { return endRun(now: now, failed: control.reclaimed == 0) }
+    if raisePriority || reclaimed == 0 { control.priority -= 1 }
+    phase = .priority
+    return .useCPU(0)
+  }
+
+  private func endRun(now: Picoseconds, failed: Bool) -> ThreadStep {
+    if failed { memory.nodes[node].kswapdFailures += 1 }
+    memory.setReclaimActive(node: node, false)
+    if isBoosted {
+      for (i, zone) in memory.nodes[node].zones.enumerated() { memory.lowerBoost(zone: zone, by: boostAtStart[i]) }
+    }
+    return tryToSleep(now: now)
+  }
+}

@@ -1,0 +1,196 @@
+// The NUMA-balancing scanner: when a process's pages are made PROT_NONE, and how its period adapts.
+// Source: kernel/sched/fair.c task_tick_numa, task_numa_work, task_scan_min, task_scan_max, update_task_scan_period.
+
+import Machine
+import MemoryModel
+import Units
+
+/// A mapped range that the scanner visits: one VMA.
+public struct ScanRegion: Sendable {
+  public var slots: Range<Int>
+  public init(slots: Range<Int>) { self.slots = slots }
+}
+
+/// The scanner's state of one address space (mm_struct).
+public struct AddressSpaceScan: Sendable {
+  /// Earliest time of the next scan.
+  public var nextScan: Picoseconds
+  /// Complete passes over the address space (numa_scan_seq).
+  public var passes = 0
+  /// Region and slot at which the next scan starts.
+  var region = 0
+  var slot = -1
+  /// Time of the start of each pass, for the report.
+  public var passTimes: [Picoseconds] = []
+
+  /// A new process is scanned after the scan delay at the earliest.
+  public init(start: Picoseconds, knobs: BalancingKnobs, clock: KernelClock) {
+    nextScan = start + clock.span(milliseconds: knobs.scanDelay)
+  }
+}
+
+/// The scanner's state of one thread (task_struct).
+public struct ThreadScan: Sendable {
+  /// Run time at which the tick looks again (node_stamp).
+  var stamp: Picoseconds = 0
+  /// Scan period in ms.
+  public var period: Int
+  var periodMax: Int
+  /// The pass the period was last adapted for.
+  var sequence = 0
+  /// Faults recorded since: local, remote, failed migrations, and pages.
+  var local = 0
+  var remote = 0
+  var failed = 0
+  var retryAt: Picoseconds = 0
+  /// Set by the tick: scan at the return to user mode.
+  public var isDue = false
+
+  public init(knobs: BalancingKnobs) {
+    period = knobs.scanDelay
+    periodMax = knobs.scanPeriodMax
+  }
+}
+
+/// The scanner.
+public struct NumaScanner {
+  private let memory: Memory
+  private let clock: KernelClock
+  public var knobs: BalancingKnobs
+  public var costs: CostKnobs
+
+  public init(memory: Memory, clock: KernelClock, knobs: BalancingKnobs, costs: CostKnobs) {
+    self.memory = memory
+    self.clock = clock
+    self.knobs = knobs
+    self.costs = costs
+  }
+
+  /// Pages of one scan (scan_size_mb).
+  private var scanPages: Int { knobs.scanSizeMiB << (20 - Page.shift) }
+
+  /// Scan windows of a process (`task_nr_scan_windows`).
+  static func windows(rss: Int, scanPages: Int) -> Int {
+    max((max(rss, 1) + scanPages - 1) / scanPages, 1)
+  }
+
+  /// `task_scan_min`: shortest period in ms for a process of `rss` base pages.
+  public static func scanMin(rss: Int, knobs: BalancingKnobs) -> Int {
+    let floor = knobs.scanSizeMiB < 2560 ? 1000 / (2560 / knobs.scanSizeMiB) : 1000
+    return max(floor, knobs.scanPeriodMin / windows(rss: rss, scanPages: knobs.scanSizeMiB << (20 - Page.shift)))
+  }
+
+  /// `task_scan_max`: longest period in ms.
+  public static func scanMax(rss: Int, knobs: BalancingKnobs) -> Int {
+    max(
+      scanMin(rss: rss, knobs: knobs),
+      knobs.scanPeriodMax / windows(rss: rss, scanPages: knobs.scanSizeMiB << (20 - Page.shift)))
+  }
+
+  /// `task_tick_numa`: called at a tick of a running thread; `runTime` is its CPU time. Sets `isDue`.
+  public func tick(
+    thread: inout ThreadScan, space: AddressSpaceScan, runTime: Picoseconds, now: Picoseconds, rss: Int
+  ) {
+    guard knobs.mode & 3 != 0, runTime > thread.stamp + clock.span(milliseconds: thread.period) else { return }
+    if thread.stamp == 0 { thread.period = NumaScanner.scanMin(rss: rss, knobs: knobs) }
+    thread.stamp += clock.span(milliseconds: thread.period)
+    if now >= space.nextScan { thread.isDue = true }
+  }
+
+  /// `task_numa_work`: one scan of an address space. Returns the CPU time it took.
+  public func scan(
+    thread: inout ThreadScan, space: inout AddressSpaceScan, regions: [ScanRegion], now: Picoseconds
+  ) -> Picoseconds {
+    thread.isDue = false
+    guard now >= space.nextScan, !regions.isEmpty else { return 0 }
+    space.nextScan = now + clock.span(milliseconds: thread.period)
+    thread.stamp += clock.span(milliseconds: 2 * clock.jiffy)
+    var pages = scanPages
+    var virtual = scanPages * 8
+    var time = 0
+    let stamp = UInt32(truncatingIfNeeded: clock.milliseconds(now))
+    let tiering = knobs.mode & 2 != 0
+    let skipTopTier = knobs.mode & 1 == 0
+    if space.region >= regions.count || space.slot < 0 {
+      if space.region >= regions.count { startPass(&space, now: now) }
+      space.region = 0
+      space.slot = regions[0].slots.lowerBound
+    }
+    var finished = false
+    while true {
+      let region = regions[space.region].slots
+      let start = max(space.slot, region.lowerBound)
+      // Rounded up to 2 MiB and cut at the region's end; all of it is charged when anything in it changed.
+      let end = min((start + pages + Page.perHuge - 1) & ~(Page.perHuge - 1), region.upperBound)
+      if start < end {
+        let updates = memory.protectForScan(
+          slots: start..<end, skipTopTier: skipTopTier, tiering: tiering, stamp: stamp)
+        time += (end - start) / Page.perHuge * costs.scanBlock + updates * costs.scanEntry
+        if updates > 0 { pages -= end - start }
+        virtual -= end - start
+      }
+      space.slot = end
+      if pages <= 0 || virtual <= 0 { break }
+      if end >= region.upperBound {
+        space.region += 1
+        if space.region >= regions.count {
+          finished = true
+          break
+        }
+        space.slot = regions[space.region].slots.lowerBound
+      }
+    }
+    if finished { startPass(&space, now: now) }
+    // A thread scans for at most 1/32 of its time.
+    thread.stamp += 32 * time
+    return time
+  }
+
+  private func startPass(_ space: inout AddressSpaceScan, now: Picoseconds) {
+    space.passes += 1
+    space.passTimes.append(now)
+    space.region = 0
+    space.slot = -1
+  }
+
+  /// `task_numa_fault` and `task_numa_placement`: what a hint fault means for the period. Faults on slow pages do not count
+  /// in tiering mode; a promoted page counts where it now is.
+  public func recordFault(
+    thread: inout ThreadScan, space: inout AddressSpaceScan, node: Int, isLocal: Bool, pages: Int, migrated: Bool,
+    migrateFailed: Bool, now: Picoseconds, rss: Int
+  ) {
+    if knobs.mode & 2 != 0 && !memory.isTopTier(node) { return }
+    if now >= thread.retryAt {
+      if thread.sequence != space.passes {
+        thread.sequence = space.passes
+        thread.periodMax = NumaScanner.scanMax(rss: rss, knobs: knobs)
+        adapt(&thread, &space, now: now, rss: rss)
+      }
+      thread.retryAt = now + min(clock.span(milliseconds: 1000), clock.span(milliseconds: thread.period) / 16)
+    }
+    if migrateFailed { thread.failed += pages }
+    // A promoted page came from elsewhere: it counts as remote, and as private to the thread.
+    if isLocal && !migrated { thread.local += pages } else { thread.remote += pages }
+  }
+
+  /// `update_task_scan_period`. There is one thread group, so that no fault is shared.
+  private func adapt(_ thread: inout ThreadScan, _ space: inout AddressSpaceScan, now: Picoseconds, rss: Int) {
+    defer {
+      thread.local = 0
+      thread.remote = 0
+      thread.failed = 0
+    }
+    if thread.local == 0 || thread.failed > 0 {
+      thread.period = min(thread.periodMax, thread.period << 1)
+      space.nextScan = now + clock.span(milliseconds: thread.period)
+      return
+    }
+    let slot = max((thread.period + 9) / 10, 1)
+    let localRatio = thread.local * 10 / (thread.local + thread.remote)
+    // All faults are private: ps_ratio is 10, at or above the threshold of 7: scan slower.
+    _ = localRatio
+    let difference = max(10 - 7, 1) * slot
+    thread.period = min(
+      max(thread.period + difference, NumaScanner.scanMin(rss: rss, knobs: knobs)), thread.periodMax)
+  }
+}
