@@ -99,7 +99,8 @@ extension Knob {
   public static func capacity(
     _ name: String, _ path: WritableKeyPath<S, Capacity> & Sendable, in range: ClosedRange<Int> = 0...Int.max,
     shares: ClosedRange<Int>? = 0...10_000_000,
-    unit: KnobUnit = "bytes, or % of the footprint", when: KnobWhen = .always, evidence: KnobEvidence = .kernel, source: String, doc: String,
+    unit: KnobUnit = "bytes, or % of the footprint", when: KnobWhen = .always, evidence: KnobEvidence = .kernel,
+    source: String, doc: String,
     notes: String? = nil, prepare: Prepare? = nil, effect: Effect? = nil
   ) -> Knob {
     Knob(
@@ -129,7 +130,8 @@ extension Knob {
   /// - Parameter range: accepted rates in bytes per second.
   public static func bandwidth(
     _ name: String, _ path: WritableKeyPath<S, Int> & Sendable, in range: ClosedRange<Int> = 1...Int.max,
-    unit: KnobUnit = "bytes per second", when: KnobWhen = .always, evidence: KnobEvidence = .kernel, source: String, doc: String,
+    unit: KnobUnit = "bytes per second", when: KnobWhen = .always, evidence: KnobEvidence = .kernel, source: String,
+    doc: String,
     notes: String? = nil, prepare: Prepare? = nil, effect: Effect? = nil
   ) -> Knob {
     Knob(

@@ -22,7 +22,7 @@ extension KnobFormat<Int> {
       kind: kind, range: RangeWords.text(range, text),
       parse: { written throws(ValueFault) in
         let value: Int
-        do { value = try parse(written) } catch { throw .malformed(error.reason) }
+        do throws(QuantityFault) { value = try parse(written) } catch { throw .malformed(error.reason) }
         guard range.contains(value) else { throw .outOfRange }
         return value
       },
@@ -38,7 +38,7 @@ extension KnobFormat<Capacity> {
       kind: .capacity, range: RangeWords.text(bytes) { ByteSize.text($0) } + shareWords,
       parse: { text throws(ValueFault) in
         let capacity: Capacity
-        do { capacity = try Capacity.parse(text) } catch { throw .malformed(error.reason) }
+        do throws(QuantityFault) { capacity = try Capacity.parse(text) } catch { throw .malformed(error.reason) }
         switch capacity {
         case .bytes(let size): if !bytes.contains(size) { throw .outOfRange }
         case .share(let ppm): if shares?.contains(ppm) != true { throw .outOfRange }

@@ -30,7 +30,9 @@ public enum Bandwidth {
       return DecimalText.text(bytesPerSecond / (unit.factor / 1_000), over: 1_000, places: 3) + unit.name
     }
     if bytesPerSecond > 0 {
-      for unit in binary where bytesPerSecond % unit.factor == 0 { return "\(bytesPerSecond / unit.factor)\(unit.name)" }
+      for unit in binary where bytesPerSecond % unit.factor == 0 {
+        return "\(bytesPerSecond / unit.factor)\(unit.name)"
+      }
     }
     return "\(bytesPerSecond)B/s"
   }
