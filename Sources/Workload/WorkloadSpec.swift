@@ -117,8 +117,11 @@ public struct TraceSpec: Sendable, Equatable {
 /// One step of a task.
 public struct PhaseSpec: Sendable, Equatable {
   public var action: PhaseAction
-  /// Line in the file.
+  /// Number of the phase within its task, in the order of the file, a loop before what it holds.
+  public var number: Int
+  /// Line and column in the file.
   public var line: Int
+  public var column: Int
 }
 
 public enum PhaseAction: Sendable, Equatable {
