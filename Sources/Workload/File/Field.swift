@@ -83,7 +83,7 @@ struct Field {
   /// The values of a mapping whose keys the format fixes.
   func record(_ keys: [String], of what: String) throws(WorkloadError) -> Record {
     var values: [String: Field] = [:]
-    for (name, value) in try entries("the keys of \(what)") {
+    for (name, value) in try entries("its keys, such as `\(keys[0])`") {
       let text = name.node.scalar?.string ?? ""
       guard keys.contains(text) else {
         throw name.error("\(what) has no such key", NearMiss.hint(text, among: keys))
@@ -136,7 +136,9 @@ enum NearMiss {
   /// "did you mean `x`?", or the list of all when nothing is near.
   static func hint(_ word: String, among known: [String]) -> String {
     let near = known.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
-    if let (name, distance) = near, distance <= max(1, min(word.utf8.count, name.utf8.count) / 3) {
+    if let (name, distance) = near, distance <= max(1, min(word.utf8.count, name.utf8.count) / 3),
+      distance < min(word.utf8.count, name.utf8.count)
+    {
       return "did you mean `\(name)`?"
     }
     return known.isEmpty ? "remove it" : "known are \(known.map { "`\($0)`" }.joined(separator: ", "))"

@@ -65,7 +65,7 @@ extension Field {
       throw error(problem, "use ps, ns, us, ms, s, min or h, as in 36ms")
     }
     guard let value = number.scaled(by: scale) else {
-      throw error("\(kind) is not a whole number of picoseconds below 2^63", "write fewer digits")
+      throw error("\(kind) is not a whole number of picoseconds up to 30 days", "write a time such as 36ms")
     }
     guard value <= Self.longestTime else { throw error("\(kind) is longer than 30 days", "write a shorter time") }
     return value

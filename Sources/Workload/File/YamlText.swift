@@ -111,10 +111,11 @@ struct YamlText {
 
   private static func translate(_ error: YamlError, text: String, path: String) -> WorkloadError {
     switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-      let hint = problem.contains("cannot start any token") ? "indent with spaces, quote odd text" : "check indentation and quotes"
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      let (said, fix) = advice[problem] ?? (problem, "check indentation, brackets and quotes")
       return WorkloadError(
-        path: path, line: mark.line, column: mark.column, problem: "not YAML: \(problem)", fix: hint)
+        path: path, line: mark.line, column: mark.column, problem: "not YAML: \(said)", fix: fix)
     case .reader(let problem, let offset, _, _):
       let place = place(ofCharacter: offset ?? 0, in: text)
       return WorkloadError(
@@ -128,6 +129,16 @@ struct YamlText {
       return WorkloadError(path: path, problem: "not YAML: \(error)", fix: "check the file")
     }
   }
+
+  /// Better words for some of the library's problems.
+  private static let advice: [String: (String, String)] = [
+    "but found another document": ("another document begins", "keep one document in the file"),
+    "found undefined alias": ("`*` names an anchor that is not there", "quote text that begins with `*`"),
+    "found a tab character that violates indentation": ("a tab character indents", "indent with spaces"),
+    "found character that cannot start any token": (
+      "a character that begins no value", "indent with spaces, quote odd text"
+    ),
+  ]
 
   private static func place(ofCharacter offset: Int, in text: String) -> (line: Int, column: Int) {
     var line = 1
