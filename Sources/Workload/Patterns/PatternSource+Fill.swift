@@ -1,0 +1,153 @@
+// The loops that make accesses. State is copied to locals before a loop and back after it.
+import MemoryModel
+
+extension PatternSource {
+  public func fill(_ batch: AccessBatch, limit: Int) {
+    let count = max(0, min(limit, batch.capacity, remainingInRound))
+    batch.count = count
+    batch.isUniform = true
+    batch.uniformGap = spec.think
+    batch.uniformSizeClass = spec.sizeClass
+    guard count > 0 else { return }
+    drawRanks(batch.slots, count)
+    if let scatter {
+      let slots = batch.slots
+      for i in 0..<count { slots[i] = scatter.page(slots[i]) }
+    }
+    if isHashing { hashPages(batch.slots, count) }
+    makeSlots(batch.slots, count)
+    finishRound(count)
+  }
+
+  private func finishRound(_ count: Int) {
+    remaining -= count
+    remainingInRound -= count
+    if remainingInRound == 0 {
+      roundsDone += 1
+      remainingInRound = min(spec.accesses, remaining)
+    }
+    assert(remaining >= 0 && remainingInRound >= 0)
+  }
+
+  private func drawRanks(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    switch spec.pattern {
+    case .sequential(let stride): drawSequential(ranks, count, stride)
+    case .uniform: drawUniform(ranks, count)
+    case .zipf: drawZipf(ranks, count)
+    case .drift(let hot, let hotShare, let step, let period):
+      drawDrift(ranks, count, hot, hotShare, step, period)
+    case .chase: drawChase(ranks, count)
+    }
+  }
+
+  private func drawSequential(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int, _ stride: Int) {
+    let pages = spec.pages
+    var rank = position
+    if stride == 1 {
+      var done = 0
+      while done < count {
+        let run = min(count - done, pages - rank)
+        let from = UInt32(rank)
+        let part = ranks + done
+        for i in 0..<run { part[i] = from &+ UInt32(truncatingIfNeeded: i) }
+        done += run
+        rank += run
+        if rank == pages { rank = 0 }
+      }
+    } else {
+      for i in 0..<count {
+        ranks[i] = UInt32(truncatingIfNeeded: rank)
+        rank &+= stride
+        rank = rank >= pages ? rank &- pages : rank
+      }
+    }
+    position = rank
+  }
+
+  private func drawUniform(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    var stream = draws
+    let pages = UInt64(spec.pages)
+    for i in 0..<count { ranks[i] = UInt32(truncatingIfNeeded: stream.below(pages)) }
+    draws = stream
+  }
+
+  private func drawZipf(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    guard let zipf else { preconditionFailure("a Zipf pattern has its table") }
+    var stream = draws
+    for i in 0..<count { ranks[i] = zipf.rank(draw: stream.next()) }
+    draws = stream
+  }
+
+  /// Two draws an access: hot or cold, and where. Cold pages are those behind the hot set, around the window.
+  private func drawDrift(
+    _ ranks: UnsafeMutablePointer<UInt32>, _ count: Int, _ hot: Int, _ hotShare: Int, _ step: Int, _ period: Int
+  ) {
+    var stream = draws
+    let pages = UInt64(spec.pages)
+    let hotPages = UInt64(hot)
+    let threshold = UInt64(hotShare)
+    var done = 0
+    while done < count {
+      let run = min(count - done, untilMove)
+      let from = UInt64(position)
+      let part = ranks + done
+      for i in 0..<run {
+        let isHot = stream.below(1_000_000) < threshold
+        let offset = stream.below(isHot ? hotPages : pages &- hotPages) &+ (isHot ? 0 : hotPages)
+        let page = from &+ offset
+        part[i] = UInt32(truncatingIfNeeded: page >= pages ? page &- pages : page)
+      }
+      done += run
+      untilMove -= run
+      if untilMove == 0 {
+        untilMove = period
+        position = (position + step) % spec.pages
+      }
+    }
+    draws = stream
+  }
+
+  private func drawChase(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    guard let cycle else { preconditionFailure("a chase has its cycle") }
+    var done = 0
+    while done < count {
+      let run = min(count - done, cycle.pages - position)
+      (ranks + done).update(from: cycle.order + position, count: run)
+      done += run
+      position = position + run == cycle.pages ? 0 : position + run
+    }
+  }
+
+  private func hashPages(_ pages: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    var hash = fnv
+    let first = UInt64(spec.first)
+    for i in 0..<count { hash = (hash ^ (first &+ UInt64(pages[i]))) &* Self.hashPrime }
+    fnv = hash
+  }
+
+  /// Pages of the window become `slot << 1 | isWrite`.
+  private func makeSlots(_ slots: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    let base = UInt32(baseSlot + spec.first)
+    switch spec.writes {
+    case .every(let interval):
+      let write: UInt32 = interval == 1 ? 1 : 0
+      for i in 0..<count { slots[i] = (slots[i] &+ base) << 1 | write }
+      if interval > 1 {
+        var next = untilWrite
+        while next < count {
+          slots[next] |= 1
+          next += interval
+        }
+        untilWrite = next - count
+      }
+    case .share(let share):
+      var stream = writeDraws
+      let threshold = UInt64(share)
+      for i in 0..<count {
+        let write: UInt32 = stream.below(1_000_000) < threshold ? 1 : 0
+        slots[i] = (slots[i] &+ base) << 1 | write
+      }
+      writeDraws = stream
+    }
+  }
+}
