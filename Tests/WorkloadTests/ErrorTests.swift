@@ -1,3 +1,4 @@
+// Bad, damaged and hostile files: the exact messages, and that nothing traps.
 import Events
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+// Every key of a workload file, defaults, processes, the order of phases.
 import Foundation
 import Testing
 import Units

@@ -1,3 +1,4 @@
+// Zipf ranks against a bisection of the full table, weights against exact arithmetic.
 import Events
 import Testing
 
