@@ -1,3 +1,4 @@
+// Every key of a workload file, defaults, processes, the order of phases.
 import Foundation
 import Testing
 import Units
@@ -153,7 +154,7 @@ import Units
         + PhaseReader.actions.flatMap { $0 })
     for key in documented { #expect(Self.everything.contains("\(key):"), "\(key)") }
     let page = try? String(contentsOfFile: workloadsFolder + "/../docs/workload-files.md", encoding: .utf8)
-    for key in documented { 
+    for key in documented {
       #expect(page?.contains("`\(key)`") == true || page?.contains("`\(key):") == true, "\(key) is not documented")
     }
   }
@@ -172,7 +173,8 @@ import Units
   }
 
   @Test func anAccessHasDefaults() throws {
-    let text = "name: w\nregions: {A: {pages: 9}}\ntasks: [{trace: t}, {phases: [{access: A, first: 2}, {access: A, pattern: zipf}]}]"
+    let text =
+      "name: w\nregions: {A: {pages: 9}}\ntasks: [{trace: t}, {phases: [{access: A, first: 2}, {access: A, pattern: zipf}]}]"
     let spec = try WorkloadFile.parse(text: text, path: "w.yaml")
     guard case .phases(let phases) = spec.tasks[1].work else { return }
     #expect(
@@ -195,16 +197,18 @@ import Units
         - {name: f, trace: t}
       """
     let spec = try WorkloadFile.parse(text: text, path: "w.yaml")
-    #expect(spec.processes == [
-      ProcessSpec(name: "a", slots: 512), ProcessSpec(name: "b", slots: 512), ProcessSpec(name: "db", slots: 1_024),
-      ProcessSpec(name: "f", slots: 0),
-    ])
+    #expect(
+      spec.processes == [
+        ProcessSpec(name: "a", slots: 512), ProcessSpec(name: "b", slots: 512), ProcessSpec(name: "db", slots: 1_024),
+        ProcessSpec(name: "f", slots: 0),
+      ])
     #expect(spec.tasks.map(\.process) == [0, 1, 0, 2, 2, 3])
     #expect(spec.regions.map(\.process) == [0, 1, 2])
   }
 
   @Test(arguments: [
-    ("0", 0), ("1ps", 1), ("3.9us", 3_900_000), ("1_000ns", 1_000_000), ("0.000001s", 1_000_000), ("1.50 ms", 1_500_000_000),
+    ("0", 0), ("1ps", 1), ("3.9us", 3_900_000), ("1_000ns", 1_000_000), ("0.000001s", 1_000_000),
+    ("1.50 ms", 1_500_000_000),
     ("2min", 120_000_000_000_000), ("720h", 2_592_000_000_000_000_000),
   ])
   func timesAreExact(text: String, picoseconds: Int) throws {

@@ -1,3 +1,4 @@
+// Patterns: the reference generator's sequences, rounds, shares, cycles.
 import Events
 import MemoryModel
 import Testing

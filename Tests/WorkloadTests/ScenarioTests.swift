@@ -1,3 +1,4 @@
+// Reference scenarios: every op, and the hashes that the reference prints.
 import Foundation
 import Testing
 import Units

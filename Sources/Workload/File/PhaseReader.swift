@@ -99,7 +99,8 @@ struct PhaseReader {
   private mutating func region(_ field: Field, isMap: Bool = false) throws(WorkloadError) -> Int {
     let name = try field.text("a region's name")
     guard let region = regions.number(of: name) else {
-      let hint = regions.all.isEmpty ? "declare it under `regions:`" : NearMiss.hint(name, among: regions.all.map(\.name))
+      let hint =
+        regions.all.isEmpty ? "declare it under `regions:`" : NearMiss.hint(name, among: regions.all.map(\.name))
       throw field.error("'\(printable(name))' is not a region", hint)
     }
     uses.append(RegionUse(region: region, isMap: isMap, field: field))

@@ -37,7 +37,8 @@ extension WorkloadFile {
       threads: try record.count("threads", in: 1...4_096, default: 1),
       mlpThousandths: try record["mlp"]?.thousandths(in: 1_000...1_024_000) ?? 4_000, sizeClass: sizeClass,
       weight: try record.count("weight", in: 1...1_000_000, default: 1),
-      repeats: try record["repeat"]?.repeatCount() ?? .times(1), start: try record.time("start", default: 0), work: work,
+      repeats: try record["repeat"]?.repeatCount() ?? .times(1), start: try record.time("start", default: 0),
+      work: work,
       line: field.line)
     return TaskDraft(spec: spec, process: try Naming(record["process"]), uses: uses, field: field)
   }

@@ -37,7 +37,8 @@ struct YamlText {
   static func contents(path: String) throws(WorkloadError) -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      throw WorkloadError(path: path, problem: "cannot open: \(String(cString: strerror(errno)))", fix: "check the path")
+      throw WorkloadError(
+        path: path, problem: "cannot open: \(String(cString: strerror(errno)))", fix: "check the path")
     }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
@@ -64,7 +65,8 @@ struct YamlText {
   private static func refuseOversize(_ bytes: Int, path: String) throws(WorkloadError) {
     guard bytes > YamlLimits.bytes else { return }
     throw WorkloadError(
-      path: path, problem: "the file is larger than 1 MiB", fix: "a workload file is a page of text; use a trace for data")
+      path: path, problem: "the file is larger than 1 MiB",
+      fix: "a workload file is a page of text; use a trace for data")
   }
 
   /// Counts whatever may be an alias, comments and quoted text included: too many is refused, too few is harmless.
