@@ -8,6 +8,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // The C floor: header-thin.
@@ -36,7 +37,10 @@ let package = Package(
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
-      dependencies: ["Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"]),
+      dependencies: [
+        "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
     .target(name: "Report", dependencies: ["Simulation", "Sysctl", "Units"]),
     .target(name: "Validation", dependencies: ["Simulation", "Report", "Workload", "Sysctl", "Units"]),
 

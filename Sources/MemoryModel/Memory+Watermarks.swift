@@ -52,9 +52,19 @@ extension Memory {
     min(max(integerSquareRoot(lowmemPages * 4 * 16), 128), 262144)
   }
 
-  /// The value of vm.min_free_kbytes in force, in kB.
+  /// The value of vm.min_free_kbytes in force, in kB: the computed or the written one, raised by khugepaged
+  /// (`set_recommended_min_free_kbytes`) when huge pages are on.
   public var minFreeKbytesInForce: Int {
-    knobs.minFreeKbytes >= 0 ? knobs.minFreeKbytes : Memory.minFreeKbytes(lowmemPages: lowmemPages)
+    let base = knobs.minFreeKbytes ?? Memory.minFreeKbytes(lowmemPages: lowmemPages)
+    guard hugePagesOn else { return base }
+    let lowZones = (0..<zoneCount).filter { zones[$0].kind != .movable }.count
+    return max(base, Memory.recommendedMinFreeKbytes(zones: lowZones, lowmemPages: lowmemPages))
+  }
+
+  /// khugepaged's recommendation in kB for this many populated zones up to ZONE_NORMAL: two pageblocks and nine for the
+  /// fallbacks of three migratetypes a zone, at most 5 % of low memory.
+  public static func recommendedMinFreeKbytes(zones: Int, lowmemPages: Int) -> Int {
+    min(Page.perHuge * zones * 2 + Page.perHuge * zones * 3 * 3, lowmemPages / 20) * 4
   }
 
   /// Managed pages of all zones up to ZONE_NORMAL.
@@ -64,7 +74,7 @@ extension Memory {
 
   /// Recomputes every mark, drops any boost, and sizes the per-CPU lists (`setup_per_zone_wmarks`).
   ///
-  /// TPP's demotion mark is computed only while tiering mode is on: written earlier it stays 0, as in the original.
+  /// TPP's demotion mark stays 0 until `demotionMarkFactor` says that the original would have computed it.
   public func recomputeWatermarks() {
     let lowmem = lowmemPages
     let kbytes = minFreeKbytesInForce
@@ -79,8 +89,8 @@ extension Memory {
       zone.pointee.promo = marks.promo
       zone.pointee.boost = 0
       zone.pointee.wakeForBoost = false
-      if rules.isTPP && tieringMode {
-        zone.pointee.demote = marks.demote(managed: zone.pointee.managed, factor: knobs.demoteScaleFactor)
+      if let factor = demotionMarkFactor, rules.isTPP {
+        zone.pointee.demote = marks.demote(managed: zone.pointee.managed, factor: factor)
       }
     }
     setupLowmemReserve()

@@ -84,6 +84,14 @@ public final class Memory {
 
   /// Whether demotion is on (mm.numa.demotion_enabled).
   public var demotionEnabled = false
+  /// Whether khugepaged runs and so raises vm.min_free_kbytes.
+  public var hugePagesOn = false {
+    didSet { if hugePagesOn != oldValue { recomputeWatermarks() } }
+  }
+  /// The factor of TPP's demotion mark in force, in 1/10000 of a zone; nil until the mark has been computed.
+  public var demotionMarkFactor: Int? {
+    didSet { if demotionMarkFactor != oldValue { recomputeWatermarks() } }
+  }
   /// Whether NUMA balancing runs in memory tiering mode; decides which mark balances a node.
   public var tieringMode = false
 
@@ -187,8 +195,7 @@ public final class Memory {
     let old = knobs
     knobs = new
     if new.minFreeKbytes != old.minFreeKbytes || new.watermarkScaleFactor != old.watermarkScaleFactor
-      || new.lowmemReserveRatio != old.lowmemReserveRatio || new.demoteScaleFactor != old.demoteScaleFactor
-      || new.percpuHighFraction != old.percpuHighFraction
+      || new.lowmemReserveRatio != old.lowmemReserveRatio || new.percpuHighFraction != old.percpuHighFraction
     {
       recomputeWatermarks()
     }

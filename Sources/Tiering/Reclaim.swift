@@ -176,7 +176,7 @@ final class NodeShrinker {
         guard current.isFile ? mayDeactivateFile : mayDeactivateAnon else { continue }
         let scanned = memory.shrinkActiveList(
           node: node, list: current, wanted: wanted, highest: control.highest, cpu: cpu)
-        return scanned * costs.reclaimScanPage
+        return scanned * costs.reclaimPage
       }
       return shrinkInactive(list: current, wanted: wanted, now: now, cpu: cpu)
     }
@@ -231,7 +231,7 @@ final class NodeShrinker {
     memory.vmstat[list.isFile ? .pgscan_file : .pgscan_anon] += scanned
     guard count > 0 else { return 0 }
     var demoting = 0
-    var time = scanned * costs.reclaimScanPage
+    var time = scanned * costs.reclaimPage
     for i in 0..<count {
       let pfn = buffer[i]
       switch memory.checkReferences(pfn) {

@@ -1,0 +1,75 @@
+// A thread of the modelled machine: a user thread or a kernel thread, with what the scheduler keeps of it.
+
+import Tiering
+import Units
+
+/// What a thread is doing as far as the scheduler is concerned.
+enum ThreadState {
+  case runnable
+  /// Until the time, or until woken.
+  case sleeping(until: Picoseconds)
+  /// Until woken.
+  case waiting
+  case done
+}
+
+/// Anything that runs on a CPU.
+protocol ThreadBody: AnyObject {
+  /// Runs on `cpu` from `now` to `limit` at most (by one access or kernel step more), or until the thread sleeps, waits,
+  /// ends, or wakes another. Returns the time then and sets `thread.state`.
+  func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds
+  /// A scheduler tick hit the thread.
+  func tick(_ thread: ModelThread, now: Picoseconds)
+}
+
+/// A schedulable thread.
+final class ModelThread {
+  let id: Int
+  let name: String
+  let body: any ThreadBody
+  /// CPUs it may run on.
+  let allowed: [Bool]
+  let isKernel: Bool
+  var state = ThreadState.runnable
+  /// CPU it last ran on.
+  var lastCPU: Int
+  /// CPU time that its own clock shows (sum_exec_runtime).
+  var cpuTime: Picoseconds = 0
+  /// CPU time it owes before its next step; and the part its clock does not show.
+  var debt: Picoseconds = 0
+  var hiddenDebt: Picoseconds = 0
+  /// Virtual run time and deadline (EEVDF); CFS uses the first and the time it was put on its CPU.
+  var virtualTime: Picoseconds = 0
+  var deadline: Picoseconds = 0
+  var pickedAt: Picoseconds = 0
+  /// When it last became runnable without running: for the time spent waiting for a CPU.
+  var queuedSince: Picoseconds = 0
+  var queuedTime: Picoseconds = 0
+
+  init(id: Int, name: String, body: any ThreadBody, allowed: [Bool], isKernel: Bool) {
+    self.id = id
+    self.name = name
+    self.body = body
+    self.allowed = allowed
+    self.isKernel = isKernel
+    lastCPU = allowed.firstIndex(of: true) ?? 0
+  }
+
+  /// Pays debt from `now` to `limit` at most; returns the time then.
+  @inline(__always)
+  func payDebt(now: Picoseconds, limit: Picoseconds) -> Picoseconds {
+    var t = now
+    if debt > 0, t < limit {
+      let part = min(debt, limit - t)
+      debt -= part
+      cpuTime += part
+      t += part
+    }
+    if hiddenDebt > 0, t < limit {
+      let part = min(hiddenDebt, limit - t)
+      hiddenDebt -= part
+      t += part
+    }
+    return t
+  }
+}

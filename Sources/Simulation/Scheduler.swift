@@ -1,0 +1,167 @@
+// CPUs and their run queues. A woken thread runs at once on an idle CPU it may use; with none idle it competes for the
+// waker's CPU by the rules of the kernel that is modelled. Source: kernel/sched/fair.c of 6.12 (EEVDF: pick_eevdf,
+// update_deadline, place_entity) and of 5.13 (CFS: check_preempt_wakeup, check_preempt_tick, place_entity).
+
+import MemoryModel
+import Units
+
+/// One CPU.
+struct ModelCPU {
+  var clock: Picoseconds = 0
+  var current: ModelThread?
+  var queue: [ModelThread] = []
+  var nextTick: Picoseconds = 0
+  var busyTime: Picoseconds = 0
+  var minVirtualTime: Picoseconds = 0
+}
+
+/// The scheduler of all CPUs.
+final class Scheduler {
+  var cpus: [ModelCPU]
+  let tick: Picoseconds
+  let slice: Picoseconds
+  /// CFS when true: a woken thread may preempt the running one at once.
+  let wakeupPreempts: Bool
+  let switchCost: Picoseconds
+  private(set) var switches = 0
+
+  init(cpuCount: Int, tick: Picoseconds, slice: Picoseconds, wakeupPreempts: Bool, switchCost: Picoseconds) {
+    cpus = [ModelCPU](repeating: ModelCPU(), count: cpuCount)
+    self.tick = tick
+    self.slice = slice
+    self.wakeupPreempts = wakeupPreempts
+    self.switchCost = switchCost
+    for i in cpus.indices { cpus[i].nextTick = tick }
+  }
+
+  /// Whether any CPU has something to run.
+  var isIdle: Bool { cpus.allSatisfy { $0.current == nil && $0.queue.isEmpty } }
+
+  /// The CPU with work whose clock is the smallest and below `limit`; ties go to the lower number.
+  func nextCPU(before limit: Picoseconds) -> Int? {
+    var best: Int?
+    var bestClock = limit
+    for i in cpus.indices where cpus[i].clock < bestClock && (cpus[i].current != nil || !cpus[i].queue.isEmpty) {
+      best = i
+      bestClock = cpus[i].clock
+    }
+    return best
+  }
+
+  /// Makes a thread runnable at `now`, woken from `waker`'s CPU if it has one.
+  func wake(_ thread: ModelThread, now: Picoseconds, waker: Int?) {
+    thread.state = .runnable
+    let cpu = place(thread, waker: waker)
+    if cpus[cpu].current == nil && cpus[cpu].queue.isEmpty {
+      // Idle: its clock and ticks catch up.
+      cpus[cpu].clock = max(cpus[cpu].clock, now)
+      cpus[cpu].nextTick = (cpus[cpu].clock / tick + 1) * tick
+    }
+    placeVirtualTime(thread, on: cpu)
+    thread.queuedSince = max(now, cpus[cpu].clock)
+    cpus[cpu].queue.append(thread)
+    if let current = cpus[cpu].current {
+      // CFS: the woken thread preempts when it is more than the wake-up granularity behind.
+      if wakeupPreempts && current.virtualTime - thread.virtualTime > slice / 3 { deschedule(cpu) }
+    }
+  }
+
+  /// Takes the current thread off a CPU, back to its queue.
+  private func deschedule(_ cpu: Int) {
+    guard let current = cpus[cpu].current else { return }
+    current.queuedSince = cpus[cpu].clock
+    cpus[cpu].queue.append(current)
+    cpus[cpu].current = nil
+  }
+
+  /// An idle CPU the thread may use, its last one first; else the waker's; else its last or first allowed one.
+  private func place(_ thread: ModelThread, waker: Int?) -> Int {
+    func idle(_ i: Int) -> Bool { thread.allowed[i] && cpus[i].current == nil && cpus[i].queue.isEmpty }
+    if idle(thread.lastCPU) { return thread.lastCPU }
+    if let free = cpus.indices.first(where: idle) { return free }
+    if let waker, thread.allowed[waker] { return waker }
+    return thread.lastCPU
+  }
+
+  /// `place_entity`.
+  private func placeVirtualTime(_ thread: ModelThread, on cpu: Int) {
+    if wakeupPreempts {
+      // A sleeper gets up to half a latency of credit.
+      thread.virtualTime = max(thread.virtualTime, cpus[cpu].minVirtualTime - slice)
+    } else {
+      // Its lag is zero: it joins at the average.
+      thread.virtualTime = average(cpu)
+      thread.deadline = thread.virtualTime + slice
+    }
+  }
+
+  private func average(_ cpu: Int) -> Picoseconds {
+    var sum = 0
+    var count = 0
+    for thread in cpus[cpu].queue {
+      sum += thread.virtualTime - cpus[cpu].minVirtualTime
+      count += 1
+    }
+    if let current = cpus[cpu].current {
+      sum += current.virtualTime - cpus[cpu].minVirtualTime
+      count += 1
+    }
+    return count == 0 ? cpus[cpu].minVirtualTime : cpus[cpu].minVirtualTime + sum / count
+  }
+
+  /// Puts the thread that the rules choose on a CPU without one; nil when its queue is empty.
+  func pick(_ cpu: Int) -> ModelThread? {
+    if let current = cpus[cpu].current { return current }
+    guard !cpus[cpu].queue.isEmpty else { return nil }
+    var best = 0
+    if wakeupPreempts {
+      for i in cpus[cpu].queue.indices.dropFirst()
+      where cpus[cpu].queue[i].virtualTime < cpus[cpu].queue[best].virtualTime { best = i }
+    } else {
+      let middle = average(cpu)
+      var found = false
+      for i in cpus[cpu].queue.indices where cpus[cpu].queue[i].virtualTime <= middle {
+        if !found || cpus[cpu].queue[i].deadline < cpus[cpu].queue[best].deadline { best = i }
+        found = true
+      }
+    }
+    let thread = cpus[cpu].queue.remove(at: best)
+    thread.queuedTime += max(cpus[cpu].clock - thread.queuedSince, 0)
+    if thread.lastCPU != cpu || switches > 0 { thread.debt += switchCost }
+    switches += 1
+    thread.lastCPU = cpu
+    thread.pickedAt = cpus[cpu].clock
+    cpus[cpu].current = thread
+    return thread
+  }
+
+  /// Accounts `elapsed` time of the current thread, which ended at `now`; takes it off the CPU when it no longer runs.
+  func account(_ cpu: Int, now: Picoseconds) {
+    guard let thread = cpus[cpu].current else { return }
+    let elapsed = now - cpus[cpu].clock
+    cpus[cpu].clock = now
+    cpus[cpu].busyTime += elapsed
+    thread.virtualTime += elapsed
+    cpus[cpu].minVirtualTime = max(
+      cpus[cpu].minVirtualTime, min(thread.virtualTime, cpus[cpu].queue.map(\.virtualTime).min() ?? Int.max))
+    if case .runnable = thread.state { return }
+    cpus[cpu].current = nil
+  }
+
+  /// A tick on a busy CPU: may put another thread in.
+  func onTick(_ cpu: Int) {
+    guard let current = cpus[cpu].current else { return }
+    if wakeupPreempts {
+      guard let waiting = cpus[cpu].queue.map(\.virtualTime).min() else { return }
+      let share = max(2 * slice / (cpus[cpu].queue.count + 1), slice / 4)
+      let ran = cpus[cpu].clock - current.pickedAt
+      if ran > share || (ran >= slice / 4 && current.virtualTime - waiting > share) { deschedule(cpu) }
+    } else if current.virtualTime >= current.deadline {
+      current.deadline = current.virtualTime + slice
+      guard !cpus[cpu].queue.isEmpty else { return }
+      let middle = average(cpu)
+      let best = cpus[cpu].queue.filter { $0.virtualTime <= middle }.map(\.deadline).min()
+      if let best, best < current.deadline || current.virtualTime > middle { deschedule(cpu) }
+    }
+  }
+}
