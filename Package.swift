@@ -46,6 +46,9 @@ let package = Package(
         "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel",
         "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+    .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
   ],
   swiftLanguageModes: [.v6]
 )
