@@ -8,6 +8,13 @@ public struct KnobWrite: Equatable, Sendable {
   public let value: String
   /// Who wrote it.
   public let origin: KnobOrigin
+
+  /// A write, e.g. to compare a history with.
+  public init(name: String, value: String, origin: KnobOrigin) {
+    self.name = name
+    self.value = value
+    self.origin = origin
+  }
 }
 
 /// A knob with its value, as listed.
