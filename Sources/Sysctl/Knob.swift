@@ -11,6 +11,7 @@ public struct KnobRefusal: Error, Equatable, Sendable {
 /// A knob of the set `S`. Made with the static functions, one for each kind of value.
 public struct Knob<S: Sendable>: Sendable {
   /// May refuse a write. Gets the struct with the new value applied, and the tree as it was before the write.
+  /// A closure spells the error out: `{ set, tree throws(KnobRefusal) in … }`.
   public typealias Prepare = @Sendable (S, KnobTree) throws(KnobRefusal) -> Void
   /// Runs when a write is committed, after the value was applied. Gets the tree as it was before the write.
   public typealias Effect = @Sendable (inout S, KnobTree) -> Void

@@ -1,9 +1,14 @@
 // The tree as text: one line a knob, and the whole configuration as a file.
 
+/// `name = value`, without a space at the end of an empty one.
+private func assignment(_ name: String, _ value: String) -> String {
+  value.isEmpty ? "\(name) =" : "\(name) = \(value)"
+}
+
 extension KnobEntry {
   /// `vm.limit_chans = 8`; long `vm.limit_chans = 8  # channels, default 1, range 1...8`.
   public func line(long: Bool = false) -> String {
-    let short = value.isEmpty ? "\(name) =" : "\(name) = \(value)"
+    let short = assignment(name, value)
     guard long else { return short }
     var words = card.unit == .plain ? [] : [card.unit.text]
     words.append("default \(defaultValue.isEmpty ? "empty" : defaultValue)")
@@ -24,29 +29,32 @@ extension KnobTree {
   ///
   /// Knobs at their default come first, in declaration order; then every write of the history in its order, since
   /// writes may refuse or change each other depending on it; then what else differs (values set by the program or by
-  /// effects). It holds no file names, so equal trees give equal bytes wherever their files lay.
+  /// effects). It holds no file names, so equal trees give equal bytes wherever their files lay, and a tree loaded
+  /// from it prints the same bytes again.
   public func sysctlText() -> String {
-    let places = places { knob, set in max(knob.listed(set), knob.stored(set)) }
+    let writes = historyBehindDefaults()
     var lastWritten: [String: String] = [:]
-    for write in history { lastWritten[write.name] = write.value }
+    for write in writes { lastWritten[write.name] = write.value }
 
     var untouched = ""
-    var remaining = ""
-    for entry in places.map(entry(at:)) {
-      if let written = lastWritten[entry.name] {
-        if written != entry.value { remaining += entry.line() + "\n" }
-      } else if entry.isDefault {
+    var written = writes.map { assignment($0.name, $0.value) + "\n" }.joined()
+    for entry in places(count: { knob, set in max(knob.listed(set), knob.stored(set)) }).map(entry(at:)) {
+      if lastWritten[entry.name] == nil, entry.isDefault {
         untouched += entry.line() + "\n"
-      } else {
-        remaining += entry.line() + "\n"
+      } else if lastWritten[entry.name] != entry.value {
+        written += entry.line() + "\n"
       }
     }
-    var text = "# Effective knobs, complete. Syntax: sysctl.conf(5).\n\n# At their defaults.\n" + untouched
-    if !history.isEmpty {
-      text += "\n# Written, in order.\n"
-      for write in history { text += write.value.isEmpty ? "\(write.name) =\n" : "\(write.name) = \(write.value)\n" }
+    let head = "# Effective knobs, complete. Syntax: sysctl.conf(5).\n\n# At their defaults.\n"
+    return head + untouched + (written.isEmpty ? "" : "\n# Written, in order.\n" + written)
+  }
+
+  /// The history from the first write that was not of a default: those before it say what the first section of a
+  /// written file says.
+  private func historyBehindDefaults() -> ArraySlice<KnobWrite> {
+    history.drop { write in
+      guard let place = catalog.place(write.name), catalog.knobs[place.knob].card.kind != .trigger else { return false }
+      return entry(at: place).defaultValue == write.value
     }
-    if !remaining.isEmpty { text += "\n# Set otherwise.\n" + remaining }
-    return text
   }
 }

@@ -29,6 +29,7 @@ import Units
 
   @Test func theFileHasDefaultsFirstAndWritesInOrder() throws {
     var tree = KnobTree([CopyKnobs.self])
+    try tree.write(name: "vm.use_dsa_copy_pages", value: "0")
     try tree.write(name: "vm.limit_chans", value: "8")
     try tree.write(name: "vm.dsa_state", value: "1")
     try tree.write(name: "vm.limit_chans", value: "4")
@@ -45,8 +46,6 @@ import Units
         vm.limit_chans = 8
         vm.dsa_state = 1
         vm.limit_chans = 4
-
-        # Set otherwise.
         vm.dsa_copy_threshold = 13
 
         """)
@@ -168,6 +167,7 @@ import Units
     if Bool.random(using: &random) { tree[TieringKnobs.self].scale = Int.random(in: 1...3000, using: &random) }
     var reloaded = sampleTree()
     try reloaded.load(text: tree.sysctlText(), name: "config.sysctl")
+    #expect(reloaded.sysctlText() == tree.sysctlText())
     #expect(reloaded.listing(long: true) == tree.listing(long: true))
     #expect(reloaded[TieringKnobs.self].markIsSet == tree[TieringKnobs.self].markIsSet)
     #expect(reloaded[TieringKnobs.self].compactions == tree[TieringKnobs.self].compactions)
