@@ -52,6 +52,8 @@ let package = Package(
       ]),
 
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+    .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
   ],
   swiftLanguageModes: [.v6]
 )

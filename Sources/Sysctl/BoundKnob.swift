@@ -63,7 +63,7 @@ extension KnobSet {
         if let prepare = knob.prepare {
           do throws(KnobRefusal) { try prepare(changed, index, tree) } catch { throw .refused(error) }
         }
-        let canonical = knob.read(changed, index)
+        let canonical = knob.card.kind == .trigger ? text : knob.read(changed, index)
         knob.effect?(&changed, index, tree)
         return BoundKnob.Applied(set: changed, canonical: canonical)
       },

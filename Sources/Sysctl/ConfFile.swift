@@ -6,7 +6,7 @@ enum ConfFile {
   /// The longest line in bytes, without its line feed.
   static let longestLine = 64 << 10
   /// The largest file in bytes.
-  static let largestFile = 16 << 20
+  static let largestFile = 1 << 20
 
   /// The files a path stands for: itself, or a directory's `*.conf` in the order of their names' bytes.
   static func files(at path: String) throws(KnobError) -> [String] {
@@ -46,7 +46,7 @@ enum ConfFile {
       }
       if count == 0 { break }
       total += count
-      if total > largestFile { throw unreadable(path, "is larger than 16 MiB; this is no file of knobs") }
+      if total > largestFile { throw unreadable(path, "is larger than 1 MiB; this is no file of knobs") }
       var start = 0
       for at in 0..<count where chunk[at] == UInt8(ascii: "\n") {
         pending += chunk[start..<at]

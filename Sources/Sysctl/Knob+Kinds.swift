@@ -140,4 +140,16 @@ extension Knob {
         unit: unit, when: when, evidence: evidence, source: source, doc: doc, notes: notes, prepare: prepare,
         effect: effect))
   }
+
+  /// No value: writing `accepted` runs the effect, as writing 1 to vm.compact_memory does.
+  public static func trigger(
+    _ name: String, accepts accepted: Int = 1, when: KnobWhen = .always, evidence: KnobEvidence = .kernel,
+    source: String, doc: String, notes: String? = nil, prepare: Prepare? = nil, effect: @escaping Effect
+  ) -> Knob {
+    Knob(
+      name, accepted: accepted,
+      Tail(
+        unit: .plain, when: when, evidence: evidence, source: source, doc: doc, notes: notes, prepare: prepare,
+        effect: effect))
+  }
 }

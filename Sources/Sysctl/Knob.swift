@@ -11,6 +11,7 @@ public struct KnobRefusal: Error, Equatable, Sendable {
 /// A knob of the set `S`. Made with the static functions, one for each kind of value.
 public struct Knob<S: Sendable>: Sendable {
   /// May refuse a write. Gets the struct with the new value applied, and the tree as it was before the write.
+  /// A closure spells the error out: `{ set, tree throws(KnobRefusal) in … }`.
   public typealias Prepare = @Sendable (S, KnobTree) throws(KnobRefusal) -> Void
   /// Runs when a write is committed, after the value was applied. Gets the tree as it was before the write.
   public typealias Effect = @Sendable (inout S, KnobTree) -> Void
@@ -62,15 +63,31 @@ extension Knob {
       source: tail.source, doc: tail.doc, notes: tail.notes)
     read = { set, _ in format.text(set[keyPath: path]) }
     apply = { set, _, text throws(ValueFault) in set[keyPath: path] = try format.parse(text) }
-    if let refuse = tail.prepare {
-      prepare = { set, _, tree throws(KnobRefusal) in try refuse(set, tree) }
-    } else {
-      prepare = nil
+    prepare = Knob.indexed(tail.prepare)
+    effect = Knob.indexed(tail.effect)
+  }
+
+  /// A knob without a value: writes of `accepted` run the tail's effect, others are refused.
+  init(_ name: String, accepted: Int, _ tail: Tail) {
+    precondition(KnobName.isWellFormed(name), "'\(name)' is not a dotted name of letters, digits, _ and -")
+    card = KnobCard(
+      name: name, kind: .trigger, range: "\(accepted)", unit: tail.unit, when: tail.when, evidence: tail.evidence,
+      source: tail.source, doc: tail.doc, notes: tail.notes)
+    read = { _, _ in "" }
+    apply = { _, _, text throws(ValueFault) in
+      guard try IntegerText.parse(text) == accepted else { throw .outOfRange }
     }
-    if let commit = tail.effect {
-      effect = { set, _, tree in commit(&set, tree) }
-    } else {
-      effect = nil
-    }
+    prepare = Knob.indexed(tail.prepare)
+    effect = Knob.indexed(tail.effect)
+  }
+
+  private static func indexed(_ prepare: Prepare?) -> (@Sendable (S, Int, KnobTree) throws(KnobRefusal) -> Void)? {
+    guard let prepare else { return nil }
+    return { set, _, tree throws(KnobRefusal) in try prepare(set, tree) }
+  }
+
+  private static func indexed(_ effect: Effect?) -> (@Sendable (inout S, Int, KnobTree) -> Void)? {
+    guard let effect else { return nil }
+    return { set, _, tree in effect(&set, tree) }
   }
 }

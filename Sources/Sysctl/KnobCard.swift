@@ -3,6 +3,8 @@
 /// What kind of value a knob holds.
 public enum KnobKind: String, Sendable {
   case integer, flag, choice, text, capacity, integers, duration, bandwidth
+  /// No value: a write does something, as to vm.compact_memory. Listings and files leave it out.
+  case trigger
 }
 
 /// When a knob may be written.
@@ -74,6 +76,6 @@ public struct KnobCard: Sendable {
   public let source: String
   /// What it does, in a sentence or two.
   public let doc: String
-  /// Anything else a user should know; printed by the single-knob description only.
+  /// Anything else a user should know.
   public let notes: String?
 }

@@ -4,14 +4,15 @@ import Units
 extension KnobFormat<Int> {
   /// Spans in picoseconds.
   static func duration(_ range: ClosedRange<Int>) -> Self {
-    quantity(.duration, range, parse: { text throws(QuantityFault) in try TimeSpan.parse(text) }) { TimeSpan.text($0) }
+    quantity(
+      .duration, range, parse: { text throws(QuantityFault) in try TimeSpan.parse(text) }, text: { TimeSpan.text($0) })
   }
 
   /// Rates in bytes per second.
   static func bandwidth(_ range: ClosedRange<Int>) -> Self {
-    quantity(.bandwidth, range, parse: { text throws(QuantityFault) in try Bandwidth.parse(text) }) {
-      Bandwidth.text($0)
-    }
+    quantity(
+      .bandwidth, range, parse: { text throws(QuantityFault) in try Bandwidth.parse(text) },
+      text: { Bandwidth.text($0) })
   }
 
   private static func quantity(

@@ -8,6 +8,13 @@ public struct KnobWrite: Equatable, Sendable {
   public let value: String
   /// Who wrote it.
   public let origin: KnobOrigin
+
+  /// A write, e.g. to compare a history with.
+  public init(name: String, value: String, origin: KnobOrigin) {
+    self.name = name
+    self.value = value
+    self.origin = origin
+  }
 }
 
 /// A knob with its value, as listed.
@@ -75,7 +82,7 @@ public struct KnobTree: Sendable {
     return entry(at: place)
   }
 
-  /// Every knob in declaration order; of a family the indices in use, element by element.
+  /// Every knob but triggers in declaration order; of a family the indices in use, element by element.
   public var entries: [KnobEntry] { places { knob, set in knob.listed(set) }.map(entry(at:)) }
 
   /// Entries whose value is not the default.
@@ -91,7 +98,7 @@ public struct KnobTree: Sendable {
       defaultValue: knob.read(catalog.defaults[knob.set], place.index), card: knob.card)
   }
 
-  /// All knobs in declaration order, with as many indices of a family as `count` says. Neighbouring members of one
+  /// All knobs but triggers in declaration order, with as many indices of a family as `count` says. Neighbouring members of one
   /// family go index by index, so that the knobs of `hw.node0` stand together.
   func places(count: (BoundKnob, any KnobSet) -> Int) -> [KnobPlace] {
     var result: [KnobPlace] = []
@@ -103,7 +110,9 @@ public struct KnobTree: Sendable {
         while end < catalog.knobs.count, catalog.knobs[end].family?.prefix == prefix { end += 1 }
       }
       for index in 0..<count(first, sets[first.set]) {
-        for knob in start..<end { result.append(KnobPlace(knob: knob, index: index)) }
+        for knob in start..<end where catalog.knobs[knob].card.kind != .trigger {
+          result.append(KnobPlace(knob: knob, index: index))
+        }
       }
       start = end
     }
