@@ -183,12 +183,12 @@ extension Memory {
     while slot < slots.upperBound {
       let block = slot >> Page.hugeOrder
       if table.pmd[block] != 0 {
-        release(mapped: table.frame[slot], slot: slot, order: Page.hugeOrder, cpu: cpu)
+        releaseMapped(table.frame[slot], slot: slot, order: Page.hugeOrder, cpu: cpu)
         slot += Page.perHuge
         continue
       }
       if table.hot[slot] & PTE.present != 0 {
-        release(mapped: table.frame[slot], slot: slot, order: 0, cpu: cpu)
+        releaseMapped(table.frame[slot], slot: slot, order: 0, cpu: cpu)
       }
       slot += 1
     }
@@ -204,7 +204,7 @@ extension Memory {
     }
   }
 
-  private func release(mapped pfn: PFN, slot: Int, order: Int, cpu: Int) {
+  func releaseMapped(_ pfn: PFN, slot: Int, order: Int, cpu: Int) {
     precondition(frames[Int(pfn)].flags & FrameFlags.migrating == 0, "a page under migration was unmapped")
     let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
     if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: order) }

@@ -122,6 +122,13 @@ public struct PhaseSpec: Sendable, Equatable {
   /// Line and column in the file.
   public var line: Int
   public var column: Int
+
+  public init(action: PhaseAction, number: Int, line: Int, column: Int) {
+    self.action = action
+    self.number = number
+    self.line = line
+    self.column = column
+  }
 }
 
 public enum PhaseAction: Sendable, Equatable {

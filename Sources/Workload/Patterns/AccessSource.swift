@@ -16,4 +16,10 @@ public protocol AccessSource: AnyObject {
   func fill(_ batch: AccessBatch, limit: Int)
   /// Starts over from the first access.
   func restart()
+  /// Why the stream ended before its time (a damaged trace), nil as long as all is well.
+  var failure: WorkloadError? { get }
+}
+
+extension AccessSource {
+  public var failure: WorkloadError? { nil }
 }

@@ -1,0 +1,40 @@
+// kswapd as a thread of the modelled machine.
+
+import MemoryModel
+import Tiering
+import Units
+
+/// Runs a node's kswapd on whatever CPU the scheduler gives it.
+final class KernelThread: ThreadBody {
+  let kswapd: Kswapd
+  private unowned let simulation: Simulation
+
+  init(kswapd: Kswapd, simulation: Simulation) {
+    self.kswapd = kswapd
+    self.simulation = simulation
+  }
+
+  func tick(_ thread: ModelThread, now: Picoseconds) {}
+
+  func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
+    var t = now
+    while t < limit {
+      if thread.debt > 0 {
+        t = thread.payDebt(now: t, limit: limit)
+        if t >= limit { return t }
+      }
+      switch kswapd.step(now: t, cpu: cpu) {
+      case .useCPU(let span): thread.debt += span
+      case .sleepUntil(let time):
+        thread.state = .sleeping(until: time)
+        return t
+      case .sleep:
+        thread.state = .waiting
+        return t
+      }
+      if kswapd.takeRemapped() { simulation.wakeWaiters(now: t) }
+      if simulation.memory.anyWakePending { return t }
+    }
+    return t
+  }
+}

@@ -1,0 +1,16 @@
+// All knobs of the product in one tree.
+
+import Machine
+import MemoryModel
+import Sysctl
+import Tiering
+
+extension KnobTree {
+  /// Every knob at its default, in the order of listings.
+  public static var product: KnobTree {
+    KnobTree([
+      KernelKnobs.self, BalancingKnobs.self, ReclaimKnobs.self, MemoryKnobs.self, HugePageKnobs.self,
+      HardwareKnobs.self, CostKnobs.self, SimulationKnobs.self,
+    ])
+  }
+}

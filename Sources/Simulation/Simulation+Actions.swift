@@ -1,0 +1,164 @@
+// What phases ask of a run: mapping, unmapping, snaps, knob writes.
+
+import MemoryModel
+import Sysctl
+import Tiering
+import Units
+import Workload
+
+extension Simulation {
+  /// Pages the workload can touch.
+  static func footprintPages(_ spec: WorkloadSpec, inputs: TraceInputs) throws(RunError) -> Int {
+    if let stated = spec.statedFootprint { return stated }
+    let traced = inputs.sources.values.reduce(0) { $0 + ($1.source as? any FootprintKnown ?? NoFootprint()).footprintPages }
+    return spec.footprint + traced
+  }
+
+  /// A phase in a few words.
+  func label(of phase: PhaseSpec) -> String {
+    switch phase.action {
+    case .access(let a): "access \(spec.regions[a.region].name) \(a.pattern.name)"
+    case .map(let r): "map \(spec.regions[r].name)"
+    case .unmap(let r): "unmap \(spec.regions[r].name)"
+    case .sleep: "sleep"
+    case .compute: phase.number == 0 ? "trace" : "compute"
+    case .set: "set"
+    case .snap(let r): "snap \(spec.regions[r].name)"
+    case .punch: "punch"
+    case .mark(let name, _): "mark \(name)"
+    case .loop: "loop"
+    }
+  }
+
+  private func slots(of region: Int, in space: AddressSpace) -> Range<Int> {
+    let r = spec.regions[region]
+    let start = space.slots.lowerBound + r.baseSlot
+    return start..<(start + r.pages)
+  }
+
+  func map(region: Int, in space: AddressSpace) {
+    guard !space.regions.contains(where: { $0.region == region }) else { return }
+    let r = spec.regions[region]
+    space.regions.append(
+      MappedRegion(region: region, slots: slots(of: region, in: space), isFile: r.kind == .file, advice: r.hugePages))
+    space.regions.sort { $0.slots.lowerBound < $1.slots.lowerBound }
+  }
+
+  func unmap(region: Int, in space: AddressSpace, cpu: Int) {
+    guard let at = space.regions.firstIndex(where: { $0.region == region }) else { return }
+    let range = space.regions[at].slots
+    space.regions.remove(at: at)
+    space.rss -= memory.residency(slots: range).reduce(0, +)
+    memory.unmap(slots: range, cpu: cpu)
+  }
+
+  func punch(_ punch: PunchSpec, in space: AddressSpace, cpu: Int) {
+    let range = slots(of: punch.region, in: space)
+    punch.forEachFreedPage(of: range.count) { page in
+      if memory.unmapPage(slot: range.lowerBound + page, cpu: cpu) { space.rss -= 1 }
+    }
+  }
+
+  func snap(region: Int, in space: AddressSpace, now: Picoseconds) {
+    let range = slots(of: region, in: space)
+    var per64 = [UInt8](repeating: 0, count: (range.count + 63) / 64)
+    for slot in range {
+      let entry = memory.entry(slot: slot)
+      if entry & PTE.present != 0 && entry & PTE.nodeMask == 0 { per64[(slot - range.lowerBound) / 64] += 1 }
+    }
+    snaps.append(
+      SnapResult(
+        time: now, region: spec.regions[region].name, firstPage: 0, pages: range.count,
+        onNode: memory.residency(slots: range), per64: per64))
+  }
+
+  /// move_pages' status query costs CPU time too; the reference machine's is 0.21 s for 153,600 pages.
+  func snapCost(region: Int) -> Picoseconds { 0 }
+
+  /// Whether a first touch of this slot tries for a huge page.
+  func wantsHuge(_ region: MappedRegion, slot: Int) -> Bool {
+    guard !region.isFile, hugePages.enabled != .never || region.advice == .always else { return false }
+    switch region.advice {
+    case .never: return false
+    case .always: break
+    case .madvise: if hugePages.enabled == .never { return false }
+    case .systemDefault: if hugePages.enabled != .always { return false }
+    }
+    let start = slot & ~(Page.perHuge - 1)
+    guard region.slots.lowerBound <= start, start + Page.perHuge <= region.slots.upperBound else { return false }
+    // A block that has a page table has, or had, base pages.
+    return memory.table.tablePage[start >> Page.hugeOrder] == 0
+  }
+
+  // MARK: Knobs
+
+  /// Writes knobs in the middle of a run and makes them take effect.
+  func write(_ writes: [(name: String, value: String, line: Int)]) throws(RunError) {
+    for write in writes {
+      do throws(KnobError) {
+        try tree.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
+      } catch {
+        throw RunError(error.description, fix: "")
+      }
+      apply(writes: [tree.history.last!.name])
+    }
+  }
+
+  /// Makes the knobs as they were written before the run take effect, in the order they were written.
+  func applyHistory() { apply(writes: tree.history.map(\.name)) }
+
+  /// Takes the knobs of the tree; `writes` are the names just written, in order, for what depends on the order.
+  private func apply(writes: [String]) {
+    reclaim = tree[ReclaimKnobs.self]
+    balancing = tree[BalancingKnobs.self]
+    hugePages = tree[HugePageKnobs.self]
+    memory.apply(tree[MemoryKnobs.self])
+    memory.hugePagesOn = hugePages.enabled != .never
+    memory.demotionEnabled = reclaim.demotionEnabled
+    scanner.knobs = balancing
+    policy.knobs = balancing
+    for kswapd in kswapds { kswapd.apply(knobs: reclaim, runningCPUs: runningCPUs) }
+    if memory.rules.isTPP {
+      // The flag is set by 2, or by 1 with a single top-tier node, and never cleared again; the mark is computed when a
+      // watermark knob is written while it is set.
+      let marks: Set = ["vm.demote_scale_factor", "vm.watermark_scale_factor", "vm.min_free_kbytes"]
+      let topNodes = (0..<memory.nodeCount).filter { memory.isTopTier($0) }.count
+      for name in writes {
+        if name == "kernel.numa_balancing" {
+          if balancing.mode & 2 != 0 || (balancing.mode & 1 != 0 && topNodes == 1) { memory.tieringMode = true }
+        } else if marks.contains(name), memory.tieringMode {
+          memory.demotionMarkFactor = reclaim.demoteScaleFactor
+        }
+      }
+    } else {
+      memory.tieringMode = balancing.mode & 2 != 0
+    }
+  }
+
+  func traceSource(for program: TaskProgram) throws(RunError) -> any AccessSource {
+    guard let source = traceSources[program.index] else {
+      throw RunError("task '\(program.spec.name)' has no trace", fix: "give it 'trace:'")
+    }
+    return source
+  }
+}
+
+/// A source that knows how many pages it touches.
+protocol FootprintKnown {
+  var footprintPages: Int { get }
+}
+
+private struct NoFootprint: FootprintKnown { var footprintPages: Int { 0 } }
+
+extension AccessPattern {
+  /// As workload files write it.
+  var name: String {
+    switch self {
+    case .sequential(let stride): stride == 1 ? "seq" : "strided"
+    case .uniform: "uniform"
+    case .zipf: "zipf"
+    case .drift: "drift"
+    case .chase: "chase"
+    }
+  }
+}

@@ -1,0 +1,380 @@
+// A run: the machine, the kernel threads, the tasks, and the loop that moves modelled time. What is not in this file:
+// building the machine (Simulation+Machine.swift), what phases do (Simulation+Actions.swift), sampling and checks.
+
+import Events
+import Machine
+import MemoryModel
+import Migration
+import Sysctl
+import Tiering
+import Units
+import Workload
+
+/// One workload under one set of knobs.
+public final class Simulation {
+  public let spec: WorkloadSpec
+  public internal(set) var tree: KnobTree
+  let knobs: SimulationKnobs
+  let hardware: HardwareKnobs
+  let costs: CostKnobs
+  let isHashing: Bool
+
+  let memory: Memory
+  let links: Links
+  let trace: MigrationTrace
+  let clock: KernelClock
+  let targets: DemotionTargets
+  var scanner: NumaScanner
+  var policy: HintFaultPolicy
+  var reclaim: ReclaimKnobs
+  var balancing: BalancingKnobs
+  var hugePages: HugePageKnobs
+  var stalls = StallHistograms()
+  let runningCPUs: Int
+
+  let scheduler: Scheduler
+  var threads: [ModelThread] = []
+  var kswapds: [Kswapd] = []
+  var kswapdThreads: [ModelThread] = []
+  var programs: [TaskProgram] = []
+  var spaces: [AddressSpace] = []
+  /// Threads that wait for a page under migration.
+  var waiters: [UserThread] = []
+  private var foreground = 0
+  private var cpuInUse: Int?
+
+  var now: Picoseconds = 0
+  private var epochStart: Picoseconds = 0
+  private var nextEvent = 0
+  var failure: RunError?
+  private var isCut = false
+  var warnings: [String] = []
+
+  var sampler: Sampler
+  var snaps: [SnapResult] = []
+  let nodeOfCPU: [Int]
+  /// Trace sources, opened when the run was set up: by task.
+  var traceSources: [Int: any AccessSource] = [:]
+
+  /// Progress of the run for whoever shows it: modelled time and accesses done of all that are known to come.
+  public var onProgress: ((_ time: Picoseconds, _ done: Int, _ total: Int) -> Void)?
+  private var nextProgress = 0
+
+  /// Sets a run up. Everything that can be wrong with the machine or the workload is found here.
+  ///
+  /// - Parameters:
+  ///   - spec: the workload.
+  ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
+  ///   - isHashing: keep the hash of the pages that each access phase touches.
+  public init(_ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true) throws(RunError) {
+    self.spec = spec
+    self.tree = tree
+    self.tree.isRunning = true
+    self.isHashing = isHashing
+    knobs = tree[SimulationKnobs.self]
+    hardware = tree[HardwareKnobs.self]
+    costs = tree[CostKnobs.self]
+    reclaim = tree[ReclaimKnobs.self]
+    balancing = tree[BalancingKnobs.self]
+    hugePages = tree[HugePageKnobs.self]
+    let rules = tree[KernelKnobs.self].rules
+
+    let inputs = try TraceInputs(spec)
+    let footprint = try Simulation.footprintPages(spec, inputs: inputs)
+    let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
+    nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
+    memory = Memory(
+      nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots, rules: rules,
+      knobs: tree[MemoryKnobs.self])
+    try MachinePlan.check(memory, footprintPages: footprint, spec: spec)
+    links = Links(
+      nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
+      queuePermille: hardware.queuePermille)
+    trace = MigrationTrace(limit: knobs.traceLimit)
+    clock = KernelClock(scale: knobs.timeScale, jiffyMilliseconds: max(1000 / hardware.timerHz, 1))
+    targets = DemotionTargets(memory: memory)
+    scanner = NumaScanner(memory: memory, clock: clock, knobs: balancing, costs: costs)
+    policy = HintFaultPolicy(memory: memory, clock: clock, knobs: balancing)
+    policy.stampBits = hardware.stampBits
+    let userThreads = spec.tasks.reduce(0) { $0 + $1.threads }
+    runningCPUs = min(userThreads, hardware.cpus)
+
+    // CFS scales its latency, EEVDF its slice, by 1 + log2 of the CPUs, of at most 8.
+    let factor = 1 + (Int.bitWidth - 1 - min(hardware.cpus, 8).leadingZeroBitCount)
+    let base = rules.wakeupPreempts ? 3 * Picoseconds.millisecond : 750 * Picoseconds.microsecond
+    scheduler = Scheduler(
+      cpuCount: hardware.cpus, tick: Picoseconds.second / hardware.timerHz,
+      slice: hardware.schedulerSlice ?? base * factor, wakeupPreempts: rules.wakeupPreempts,
+      switchCost: costs.contextSwitch)
+    sampler = Sampler(interval: knobs.sampleInterval)
+
+    applyHistory()
+    makeKernelThreads(layouts)
+    try makeTasks(inputs)
+  }
+
+  // MARK: Construction of threads
+
+  private func makeKernelThreads(_ layouts: [NodeLayout]) {
+    for node in 0..<memory.nodeCount {
+      let kswapd = Kswapd(
+        node: node, memory: memory, targets: targets, links: links, trace: trace, clock: clock, knobs: reclaim,
+        costs: costs, seed: UInt64(knobs.seed) &+ 0x6B73_7761_7064 &+ UInt64(node))
+      kswapd.apply(knobs: reclaim, runningCPUs: runningCPUs)
+      kswapds.append(kswapd)
+      let own = layouts[node].cpus
+      let thread = ModelThread(
+        id: threads.count, name: "kswapd\(node)", body: KernelThread(kswapd: kswapd, simulation: self),
+        allowed: (0..<hardware.cpus).map { own.isEmpty || own.contains($0) }, isKernel: true)
+      thread.state = .waiting
+      threads.append(thread)
+      kswapdThreads.append(thread)
+    }
+  }
+
+  private func makeTasks(_ inputs: TraceInputs) throws(RunError) {
+    for (index, process) in spec.processes.enumerated() {
+      let space = AddressSpace(
+        index: index, name: process.name, slots: inputs.slots[index],
+        scan: AddressSpaceScan(start: 0, knobs: balancing, clock: clock))
+      spaces.append(space)
+    }
+    for (index, region) in spec.regions.enumerated() where region.isMappedAtStart {
+      map(region: index, in: spaces[region.process])
+    }
+    for (index, task) in spec.tasks.enumerated() {
+      let space = spaces[task.process]
+      if let opened = inputs.sources[index] {
+        traceSources[index] = opened.source
+        space.regions.append(
+          MappedRegion(region: -1, slots: opened.slots, isFile: false, advice: .systemDefault))
+        space.regions.sort { $0.slots.lowerBound < $1.slots.lowerBound }
+      }
+      let program = TaskProgram(task, index: index, space: space, simulation: self)
+      programs.append(program)
+      if !program.isEndless { foreground += 1 }
+      if let bad = task.cpus?.first(where: { $0 >= hardware.cpus }) {
+        throw RunError(
+          "\(spec.path):\(task.line): task '\(task.name)' is to run on CPU \(bad), but the machine has CPUs 0 to \(hardware.cpus - 1)",
+          fix: "change 'cpus:' of the task or raise hw.cpus")
+      }
+      for number in 0..<task.threads {
+        let body = UserThread(program: program, number: number, simulation: self)
+        let thread = ModelThread(
+          id: threads.count, name: task.threads == 1 ? task.name : "\(task.name)/\(number)", body: body,
+          allowed: (0..<hardware.cpus).map { task.cpus?.contains($0) ?? true }, isKernel: false)
+        body.attach(thread)
+        program.threads.append(body)
+        threads.append(thread)
+        if task.start > 0 {
+          thread.state = .sleeping(until: task.start)
+        } else {
+          scheduler.wake(thread, now: 0, waker: nil)
+        }
+      }
+    }
+    if foreground == 0 {
+      throw RunError(
+        "\(spec.path): every task repeats forever, so that the run would never end",
+        fix: "give one task a number of repeats")
+    }
+  }
+
+  func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs) }
+
+  func makeDirectReclaim(seed: UInt64) -> DirectReclaim {
+    DirectReclaim(
+      memory: memory, targets: targets, links: links, trace: trace, knobs: reclaim, costs: costs,
+      seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
+  }
+
+  // MARK: The loop
+
+  /// Runs to the end.
+  public func run() throws(RunError) -> RunResult {
+    sample()
+    while foreground > 0 && failure == nil && !isCut { advance() }
+    if let failure { throw failure }
+    return finish()
+  }
+
+  /// Moves to the next edge: the end of the epoch, or the next timer if that is earlier.
+  private func advance() {
+    let timer = nextTimer()
+    var edge = epochStart + knobs.epoch
+    if scheduler.isIdle {
+      guard let timer else {
+        failure = RunError(
+          "nothing can run and nothing will wake: \(threads.filter { !$0.isKernel }.map(\.name).joined(separator: ", ")) wait",
+          fix: "this is a fault of the model; please report it with config.sysctl and the workload")
+        return
+      }
+      // Nobody runs: go straight to the timer.
+      links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
+      epochStart = timer
+      edge = timer
+    } else if let timer {
+      edge = min(edge, max(timer, now))
+    }
+    while let cpu = scheduler.nextCPU(before: edge) {
+      runCPU(cpu, until: edge)
+      if failure != nil || foreground == 0 { break }
+    }
+    now = max(now, edge)
+    fireTimers()
+    if now >= epochStart + knobs.epoch { endEpoch() }
+    if now >= sampler.next { sample() }
+    if knobs.maxTime > 0 && now >= knobs.maxTime { isCut = true }
+  }
+
+  /// Runs one CPU's thread until `edge`, its next tick, or until something happens.
+  private func runCPU(_ cpu: Int, until edge: Picoseconds) {
+    guard let thread = scheduler.pick(cpu) else { return }
+    let start = scheduler.cpus[cpu].clock
+    let limit = min(edge, scheduler.cpus[cpu].nextTick)
+    if start < limit {
+      cpuInUse = cpu
+      let end = thread.body.run(thread, cpu: cpu, now: start, limit: limit)
+      cpuInUse = nil
+      scheduler.account(cpu, now: end)
+      deliverWakes(now: end, waker: cpu)
+    }
+    if scheduler.cpus[cpu].clock >= scheduler.cpus[cpu].nextTick { tick(cpu) }
+  }
+
+  private func tick(_ cpu: Int) {
+    let time = scheduler.cpus[cpu].clock
+    while scheduler.cpus[cpu].nextTick <= time { scheduler.cpus[cpu].nextTick += scheduler.tick }
+    if let current = scheduler.cpus[cpu].current { current.body.tick(current, now: time) }
+    // TPP looks at the top tier from the balancing tick, which needs a scheduler domain: more than one CPU.
+    if memory.rules.isTPP && memory.tieringMode && hardware.cpus > 1 {
+      for node in 0..<memory.nodeCount where memory.isTopTier(node) && memory.isBelowDemotionMark(node) {
+        memory.wakeKswapd(node: node, order: 0)
+      }
+      deliverWakes(now: time, waker: cpu)
+    }
+    scheduler.onTick(cpu)
+  }
+
+  /// Wakes the kswapds that allocations and promotions asked for.
+  private func deliverWakes(now: Picoseconds, waker: Int?) {
+    guard memory.anyWakePending else { return }
+    memory.anyWakePending = false
+    for node in 0..<memory.nodeCount where memory.nodes[node].kswapdWakePending {
+      memory.nodes[node].kswapdWakePending = false
+      kswapds[node].wake()
+      scheduler.wake(kswapdThreads[node], now: now, waker: waker)
+    }
+  }
+
+  private func nextTimer() -> Picoseconds? {
+    var earliest: Picoseconds?
+    for thread in threads {
+      if case .sleeping(let until) = thread.state, until < earliest ?? Int.max { earliest = until }
+    }
+    if nextEvent < spec.events.count { earliest = min(earliest ?? Int.max, spec.events[nextEvent].at) }
+    return earliest
+  }
+
+  private func fireTimers() {
+    for thread in threads {
+      if case .sleeping(let until) = thread.state, until <= now {
+        scheduler.wake(thread, now: max(until, 0), waker: nil)
+      }
+    }
+    while nextEvent < spec.events.count, spec.events[nextEvent].at <= now {
+      let event = spec.events[nextEvent]
+      nextEvent += 1
+      do throws(RunError) {
+        try write(event.writes.map { ($0.name, $0.value, $0.line) })
+      } catch { failure = error }
+    }
+  }
+
+  private func endEpoch() {
+    for program in programs { for thread in program.threads { thread.foldCounts() } }
+    links.endEpoch(elapsed: now - epochStart)
+    epochStart = now
+    if let onProgress, now >= nextProgress {
+      nextProgress = now + knobs.epoch * 1000
+      onProgress(now, programs.reduce(0) { $0 + $1.accessesDone }, totalAccesses)
+    }
+  }
+
+  /// Accesses that all tasks that end will do, as far as the workload says; 0 when it does not.
+  private lazy var totalAccesses: Int = programs.reduce(0) { $0 + ($1.isEndless ? 0 : $1.accessesPlanned) }
+
+  // MARK: What threads tell the run
+
+  func fail(_ error: RunError) { failure = failure ?? error }
+
+  func node(ofCPU cpu: Int) -> Int { nodeOfCPU[cpu] }
+
+  /// Wakes the threads of a task that wait for one another.
+  func wakeTeam(of program: TaskProgram, now: Picoseconds) {
+    for body in program.threads where body.waitingForSlot == nil {
+      if case .waiting = body.thread.state { scheduler.wake(body.thread, now: now, waker: cpuInUse) }
+    }
+  }
+
+  /// Wakes the threads whose page is available again.
+  func wakeWaiters(now: Picoseconds) {
+    guard !waiters.isEmpty else { return }
+    waiters.removeAll { body in
+      guard let slot = body.waitingForSlot else { return true }
+      guard memory.entry(slot: slot) & PTE.hint != PTE.special else { return false }
+      scheduler.wake(body.thread, now: now, waker: cpuInUse)
+      return true
+    }
+  }
+
+  func taskEnded(_ program: TaskProgram, now: Picoseconds) {
+    self.now = max(self.now, now)
+    guard !program.isEndless else { return }
+    foreground -= 1
+    if foreground == 0 { for other in programs where other.isEndless { other.stop() } }
+  }
+
+  private func finish() -> RunResult {
+    for program in programs where program.isEndless || isCut { program.cut(now: now) }
+    sample()
+    var faults: [String] = []
+    if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
+    warnUnderTwoPasses()
+    let result = RunResult(
+      workload: spec.name, elapsed: now, tasks: programs.map(\.result),
+      processes: spaces.map {
+        ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
+      },
+      samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
+      reuse: sampler.reuse.summary(thresholdMs: balancing.hotThreshold), trace: trace, memory: memory,
+      kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
+      contextSwitches: scheduler.switches, warnings: warnings, faults: faults, isCut: isCut,
+      footprintPages: spaces.reduce(0) { $0 + $1.rss })
+    return result
+  }
+
+  private func warnUnderTwoPasses() {
+    guard balancing.mode != 0 else { return }
+    for space in spaces where space.scan.passes < 2 && space.rss > 0 {
+      warnings.append(
+        "process '\(space.name)' was scanned \(space.scan.passes) times in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale")
+    }
+  }
+
+  private func sample() {
+    var fast = 0
+    var all = 0
+    for program in programs {
+      for thread in program.threads {
+        thread.foldCounts()
+        fast += thread.totals.fastAccesses
+        all += thread.totals.accesses
+      }
+    }
+    sampler.take(now: now, memory: memory, fast: fast, slow: all - fast)
+    if knobs.check == .epoch, let fault = memory.findFaults().first {
+      failure = failure ?? RunError("the books do not agree at \(now) ps: \(fault)", fix: "please report it")
+    }
+  }
+}

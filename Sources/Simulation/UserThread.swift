@@ -1,0 +1,374 @@
+// A user thread: it replays its batch, and goes through the kernel when the replay loop stops.
+
+import Machine
+import MemoryModel
+import Migration
+import Tiering
+import Units
+import Workload
+
+/// One thread of a task.
+final class UserThread: ThreadBody {
+  private enum Stage { case replay, promoting, reclaiming, ended }
+
+  let program: TaskProgram
+  let number: Int
+  unowned let simulation: Simulation
+  private(set) var thread: ModelThread!
+  private let memory: Memory
+  private let links: Links
+  var scan: ThreadScan
+
+  private let batch: AccessBatch
+  private var index = 0
+  private let costs = AccessCosts()
+  private var costVersion = -1
+  private var sizeClass = 0
+  private var mlpMilli: Int
+  private var isTrace = false
+  private var holdsBatch = false
+  private(set) var totals = TaskTotals()
+  private var replayTime: Picoseconds = 0
+
+  private var stage = Stage.replay
+  private let job: MigrationJob
+  private lazy var directReclaim = simulation.makeDirectReclaim(seed: UInt64(thread.id))
+  private var promotedSlot = 0
+  private var promotedFrom = 0
+  private var promotedTo = 0
+  private var stallStart: Picoseconds = 0
+  private var reclaimRetries = 0
+  private var waitStart: Picoseconds?
+  private(set) var waitingForSlot: Int?
+  private var sleepStart: Picoseconds = 0
+
+  init(program: TaskProgram, number: Int, simulation: Simulation) {
+    self.program = program
+    self.number = number
+    self.simulation = simulation
+    memory = simulation.memory
+    links = simulation.links
+    scan = ThreadScan(knobs: simulation.balancing)
+    batch = AccessBatch(capacity: program.spec.threads == 1 ? 4096 : simulation.knobs.chunk)
+    mlpMilli = program.spec.mlpThousandths
+    sizeClass = program.spec.sizeClass
+    job = simulation.makeJob()
+  }
+
+  deinit { costs.deallocate() }
+
+  func attach(_ thread: ModelThread) { self.thread = thread }
+
+  // MARK: What the program tells it
+
+  /// Takes the next chunk of a stream.
+  func fill(from source: any AccessSource) {
+    source.fill(batch, limit: batch.capacity)
+    index = 0
+    holdsBatch = batch.count > 0
+    simulation.observe(batch)
+    refreshCosts()
+  }
+
+  func setAccess(_ access: AccessSpec) {
+    foldCounts()
+    isTrace = false
+    mlpMilli = access.isDependent ? 1000 : program.spec.mlpThousandths
+    sizeClass = access.sizeClass
+    costVersion = -1
+  }
+
+  func setTrace() {
+    foldCounts()
+    isTrace = true
+    mlpMilli = program.spec.mlpThousandths
+    costVersion = -1
+  }
+
+  // MARK: Costs and counts
+
+  private var sizeClasses: ClosedRange<Int> { isTrace ? 0...6 : sizeClass...sizeClass }
+
+  /// Recomputes what accesses cost when the load of a node has changed.
+  private func refreshCosts() {
+    guard costVersion != links.version else { return }
+    foldCounts()
+    costVersion = links.version
+    for size in sizeClasses {
+      for node in 0..<memory.nodeCount {
+        for write in 0...1 {
+          costs.cost[size << 5 | node << 1 | write] =
+            program.spec.weight
+            * links.accessCost(node: node, isWrite: write == 1, bytes: 64 << size, mlpMilli: mlpMilli)
+        }
+      }
+    }
+  }
+
+  /// Adds what the replay loop counted to the totals and to the nodes' traffic.
+  func foldCounts() {
+    var accessTime = 0
+    let weight = program.spec.weight
+    for size in sizeClasses {
+      for node in 0..<memory.nodeCount {
+        var bytes = [0, 0]
+        for write in 0...1 {
+          let entry = size << 5 | node << 1 | write
+          let count = costs.count[entry]
+          guard count > 0 else { continue }
+          costs.count[entry] = 0
+          let spent = count * costs.cost[entry]
+          accessTime += spent
+          let isFast = memory.isTopTier(node)
+          totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
+          totals.accesses += count * weight
+          if write == 1 { totals.writes += count * weight } else { totals.reads += count * weight }
+          if isFast { totals.fastAccesses += count * weight }
+          bytes[write] = count * weight * (64 << size)
+        }
+        if bytes[0] | bytes[1] != 0 {
+          totals.bytes += bytes[0] + bytes[1]
+          links.addDemand(node: node, read: bytes[0], write: bytes[1])
+        }
+      }
+    }
+    totals.time[TimeUse.think.rawValue] += replayTime - accessTime
+    replayTime = 0
+  }
+
+  @inline(__always)
+  private func use(_ what: TimeUse, _ span: Picoseconds) {
+    totals.time[what.rawValue] += span
+    thread.debt += span
+  }
+
+  // MARK: Running
+
+  func tick(_ thread: ModelThread, now: Picoseconds) {
+    simulation.scanner.tick(
+      thread: &scan, space: program.space.scan, runTime: thread.cpuTime, now: now, rss: program.space.rss)
+  }
+
+  func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
+    var t = now
+    if let start = waitStart {
+      endWait(from: start, now: t)
+    }
+    while t < limit {
+      if thread.debt | thread.hiddenDebt != 0 {
+        t = thread.payDebt(now: t, limit: limit)
+        if t >= limit { return t }
+      }
+      switch stage {
+      case .ended:
+        thread.state = .done
+        return t
+      case .promoting: stepPromotion(now: t, cpu: cpu)
+      case .reclaiming: stepReclaim(now: t, cpu: cpu)
+      case .replay:
+        if scan.isDue {
+          scanAddressSpace(now: t)
+          continue
+        }
+        if index >= batch.count {
+          if !takeWork(now: t) { return t }
+          continue
+        }
+        refreshCosts()
+        let (reached, after, stop) = memory.replay(batch, from: index, now: t, horizon: limit, costs: costs)
+        index = reached
+        thread.cpuTime += after - t
+        replayTime += after - t
+        t = after
+        if stop == .fault { handleFault(now: t, cpu: cpu) }
+      }
+      if memory.anyWakePending || simulation.failure != nil { return t }
+      if case .runnable = thread.state { continue }
+      return t
+    }
+    return t
+  }
+
+  /// Asks the program for more work; false when the thread stops running for now.
+  private func takeWork(now: Picoseconds) -> Bool {
+    if holdsBatch {
+      holdsBatch = false
+      program.activeThreads -= 1
+      batch.count = 0
+      index = 0
+    }
+    let next: NextWork
+    do throws(RunError) {
+      next = try program.next(for: self, now: now, others: program.activeThreads)
+    } catch {
+      simulation.fail(error)
+      return false
+    }
+    switch next {
+    case .batch:
+      if holdsBatch { program.activeThreads += 1 }
+      return true
+    case .again: return true
+    case .wait:
+      thread.state = .waiting
+      return false
+    case .sleep(let until):
+      totals.time[TimeUse.sleep.rawValue] += max(until - now, 0)
+      thread.state = .sleeping(until: max(until, now))
+      return false
+    case .compute(let span):
+      use(.think, span)
+      return true
+    case .done:
+      stage = .ended
+      thread.state = .done
+      simulation.wakeTeam(of: program, now: now)
+      return false
+    }
+  }
+
+  private func scanAddressSpace(now: Picoseconds) {
+    let regions = program.space.regions.map { ScanRegion(slots: $0.slots) }
+    let time = simulation.scanner.scan(thread: &scan, space: &program.space.scan, regions: regions, now: now)
+    use(.scan, time)
+  }
+
+  // MARK: Faults
+
+  private func handleFault(now: Picoseconds, cpu: Int) {
+    let access = batch.slots[index]
+    let slot = Int(access >> 1)
+    let entry = memory.entry(slot: slot)
+    if entry & PTE.present != 0 {
+      hintFault(slot: slot, now: now, cpu: cpu)
+    } else if entry & PTE.special != 0 {
+      waitingForSlot = slot
+      waitStart = now
+      thread.state = .waiting
+      simulation.waiters.append(self)
+    } else {
+      firstTouch(slot: slot, isWrite: access & 1 == 1, now: now, cpu: cpu)
+    }
+  }
+
+  private func endWait(from start: Picoseconds, now: Picoseconds) {
+    waitStart = nil
+    waitingForSlot = nil
+    totals.time[TimeUse.migrationWait.rawValue] += now - start
+    simulation.stalls.record(.migrationWait, now - start)
+  }
+
+  private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
+    guard let region = program.space.region(of: slot) else {
+      simulation.fail(
+        RunError(
+          "task '\(program.spec.name)' accesses page \(slot - program.space.slots.lowerBound) of its process, which is not mapped",
+          fix: "map its region before the access"))
+      return
+    }
+    let node = simulation.node(ofCPU: cpu)
+    let costs = simulation.costs
+    if simulation.wantsHuge(region, slot: slot) {
+      if memory.mapHuge(slot: slot, isWrite: isWrite, node: node, cpu: cpu) {
+        program.space.rss += Page.perHuge
+        memory.vmstat[.pgfault] += 1
+        use(.firstTouch, costs.firstTouchHuge)
+        simulation.stalls.record(.firstTouch, costs.firstTouchHuge)
+        return
+      }
+      memory.vmstat[.thp_fault_fallback] += 1
+    }
+    guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu) else {
+      beginReclaim(node: node, now: now)
+      return
+    }
+    reclaimRetries = 0
+    program.space.rss += 1
+    memory.vmstat[.pgfault] += 1
+    if region.isFile {
+      memory.vmstat[.pgmajfault] += 1
+      use(.majorFault, costs.majorFault)
+      simulation.stalls.record(.majorFault, costs.majorFault)
+    } else {
+      use(.firstTouch, costs.firstTouch)
+      totals.time[TimeUse.firstTouch.rawValue] += costs.unaccountedTouch
+      thread.hiddenDebt += costs.unaccountedTouch
+      simulation.stalls.record(.firstTouch, costs.firstTouch + costs.unaccountedTouch)
+    }
+  }
+
+  private func hintFault(slot: Int, now: Picoseconds, cpu: Int) {
+    var faults = 0
+    let node = simulation.node(ofCPU: cpu)
+    let from = memory.node(of: memory.folio(slot: slot))
+    let pages = memory.isHuge(slot: slot) ? Page.perHuge : 1
+    let outcome = simulation.policy.fault(slot: slot, cpu: cpu, cpuNode: node, now: now, faults: &faults)
+    memory.vmstat[.pgfault] += faults
+    let trap = faults * simulation.costs.hintFault
+    use(.hintFault, trap)
+    switch outcome {
+    case .restored, .stuck:
+      simulation.stalls.record(.hintFault, trap)
+      record(node: from, local: from == node, pages: pages, migrated: false, now: now)
+    case .promote(let folio, let target):
+      promotedSlot = slot
+      promotedFrom = from
+      promotedTo = target
+      stallStart = now
+      withUnsafePointer(to: folio) {
+        job.start(
+          UnsafeBufferPointer(start: $0, count: 1), to: MigrationTarget(node: target, allowed: 1 << UInt64(target)),
+          reason: .numaMisplaced, mode: .async, runningCPUs: simulation.runningCPUs, caller: 0)
+      }
+      stage = .promoting
+    }
+  }
+
+  private func record(node: Int, local: Bool, pages: Int, migrated: Bool, now: Picoseconds) {
+    simulation.scanner.recordFault(
+      thread: &scan, space: &program.space.scan, node: node, isLocal: local, pages: pages, migrated: migrated,
+      migrateFailed: false, now: now, rss: program.space.rss)
+  }
+
+  private func stepPromotion(now: Picoseconds, cpu: Int) {
+    if let time = job.step(now: now, cpu: cpu) {
+      use(.promotion, time)
+      if job.takeRemapped() { simulation.wakeWaiters(now: now) }
+      return
+    }
+    stage = .replay
+    let moved = job.nrSucceeded
+    simulation.policy.finishPromotion(job: job, slot: promotedSlot, from: promotedFrom, to: promotedTo)
+    simulation.stalls.record(.promotion, now - stallStart)
+    let node = moved > 0 ? promotedTo : promotedFrom
+    record(
+      node: node, local: node == simulation.node(ofCPU: cpu), pages: max(moved, 1), migrated: moved > 0, now: now)
+  }
+
+  private func beginReclaim(node: Int, now: Picoseconds) {
+    if reclaimRetries >= 16 {
+      memory.vmstat[.oom_kill] += 1
+      simulation.fail(
+        RunError(
+          "out of memory: task '\(program.spec.name)' touched a new page, every node it may use is at its min mark, and reclaim freed nothing in 16 tries",
+          fix: "make the nodes larger (hw.nodeN.size) or the workload smaller; there is no swap"))
+      return
+    }
+    stallStart = now
+    directReclaim.apply(knobs: simulation.reclaim, runningCPUs: simulation.runningCPUs)
+    directReclaim.start(node: node)
+    stage = .reclaiming
+  }
+
+  private func stepReclaim(now: Picoseconds, cpu: Int) {
+    if let time = directReclaim.step(now: now, cpu: cpu) {
+      use(.directReclaim, time)
+      if directReclaim.takeRemapped() { simulation.wakeWaiters(now: now) }
+      return
+    }
+    stage = .replay
+    reclaimRetries = directReclaim.reclaimed > 0 ? 0 : reclaimRetries + 1
+    if directReclaim.reclaimed == 0 { memory.drainAllPerCPULists() }
+    simulation.stalls.record(.directReclaim, now - stallStart)
+  }
+}
