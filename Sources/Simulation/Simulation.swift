@@ -234,9 +234,10 @@ public final class Simulation {
     let limit = min(edge, scheduler.cpus[cpu].nextTick)
     if start < limit {
       cpuInUse = cpu
+      let clockBefore = thread.cpuTime
       let end = thread.body.run(thread, cpu: cpu, now: start, limit: limit)
       cpuInUse = nil
-      scheduler.account(cpu, now: end)
+      scheduler.account(cpu, now: end, charged: thread.cpuTime - clockBefore)
       deliverWakes(now: end, waker: cpu)
     }
     if scheduler.cpus[cpu].clock >= scheduler.cpus[cpu].nextTick { tick(cpu) }
