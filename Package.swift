@@ -38,10 +38,12 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
+        "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
-    .target(name: "Report", dependencies: ["Simulation", "Sysctl", "Units"]),
+    .target(
+      name: "Report",
+      dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
     .target(name: "Validation", dependencies: ["Simulation", "Report", "Workload", "Sysctl", "Units"]),
 
     .executableTarget(

@@ -3,30 +3,40 @@
 /// Gives each aligned 2 MiB block of addresses a dense number in order of first use.
 ///
 /// Open addressing with linear probing, at most half full; a lookup of the block used last costs one compare.
-struct PageDirectory {
+public struct PageDirectory: Sendable {
   /// Most blocks: 32 TiB of densely used addresses.
-  static let maxBlocks = 1 << 24
+  public static let maxBlocks = 1 << 24
 
   /// Block number by slot.
-  private(set) var blocks: [UInt64] = []
+  public private(set) var blocks: [UInt64] = []
   private var table: [UInt32]
   private var shift: UInt64
   private var lastBlock = UInt64.max
   private var lastSlot = 0
 
-  init() {
+  public init() {
     table = [UInt32](repeating: .max, count: 1 << 10)
     shift = 64 - 10
   }
 
   /// The slot of block `block` (an address >> 21), and whether it is new; nil when `maxBlocks` are in use.
   @inline(__always)
-  mutating func slot(of block: UInt64) -> Int? {
+  public mutating func slot(of block: UInt64) -> Int? {
     if block == lastBlock { return lastSlot }
     guard let slot = find(block) else { return nil }
     lastBlock = block
     lastSlot = slot
     return slot
+  }
+
+  /// The slot of a block that has one; nil for any other.
+  public func knownSlot(of block: UInt64) -> Int? {
+    var i = home(block)
+    while table[i] != .max {
+      if blocks[Int(table[i])] == block { return Int(table[i]) }
+      i = (i + 1) & (table.count - 1)
+    }
+    return nil
   }
 
   private mutating func find(_ block: UInt64) -> Int? {
