@@ -46,6 +46,8 @@ let package = Package(
         "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel",
         "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),
   ],
   swiftLanguageModes: [.v6]
 )
