@@ -56,6 +56,7 @@ let package = Package(
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
+    .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),
   ],
   swiftLanguageModes: [.v6]
 )

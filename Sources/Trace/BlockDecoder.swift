@@ -63,100 +63,90 @@ struct BlockDecoder: ~Copyable {
     reset()
     touch(0)
     var outcome = Outcome()
+    guard 2 * records <= bytes else {
+      outcome.failure = (bytes, "control words are missing")
+      return outcome
+    }
     let (address, threadOut, sizeOut, isWrite) = (block.address, block.thread, block.size, block.isWrite)
     let (gapOut, repeatsOut, repeatWritesOut) = (block.gap, block.repeats, block.repeatWrites)
+    let maxUnits = maxUnits
+    let granule = granule
     let end = payload + bytes
-    var p = payload
+    var data = payload + 2 * records
     var thread = 0
     var size = UInt64(TraceFormat.initialSize)
     var recent = history
     var next = 0
-    var faults: UInt64 = 0
     var i = 0
     while i < records {
-      guard p < end else {
-        outcome.failure = (bytes, "records are missing")
+      // Data end inside the payload, or within the slack after it: looked at before they are used again.
+      guard data <= end else {
+        outcome.failure = (bytes, "records end after the payload")
         return outcome
       }
-      let tag = UInt64(p.load(as: UInt8.self))
-      var q = p + 1
-      var repeats: UInt64 = 0
-      var repeatWrites: UInt64 = 0
-      if tag & 2 != 0 {
-        let more = UInt64(q.load(as: UInt8.self))
-        q += 1
-        if more & 8 != 0 {
+      let control = UInt64(UInt16(littleEndian: payload.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self)))
+      if control & 6 != 0 {
+        if control & 2 != 0 {
           recent[TraceFormat.historyLength] = UInt64(next)
-          thread = Int(UInt16(littleEndian: q.loadUnaligned(as: UInt16.self)))
-          q += 2
+          thread = Int(UInt16(littleEndian: data.loadUnaligned(as: UInt16.self)))
+          data += 2
           guard thread < threads else {
-            outcome.failure = (p - payload, "thread \(thread) of \(threads)")
+            outcome.failure = (min(data - payload, bytes), "thread \(thread) of \(threads)")
             return outcome
           }
           touch(thread)
           recent = history + thread * Self.stride
           next = Int(recent[TraceFormat.historyLength])
         }
-        if more & 7 == 7 {
-          size = UInt64(UInt16(littleEndian: q.loadUnaligned(as: UInt16.self))) + 1
-          q += 2
-        } else {
-          size = 1 << (more & 7)
+        if control & 4 != 0 {
+          size = UInt64(UInt16(littleEndian: data.loadUnaligned(as: UInt16.self))) + 1
+          data += 2
         }
-        (q, gapOut[i]) = Self.short(q, tag >> 2 & 3)
-        var word: UInt32
-        (q, word) = Self.short(q, more >> 4 & 3)
-        repeats = UInt64(word)
-        (q, word) = Self.short(q, more >> 6)
-        repeatWrites = UInt64(word)
-        if repeatWrites > repeats || size > TraceFormat.maxAccessBytes { faults |= 1 << 63 }
-      } else {
-        (q, gapOut[i]) = Self.short(q, tag >> 2 & 3)
       }
-      let zigzag: UInt64
-      (q, zigzag) = Self.prefixed(q)
-      let base = recent[(next &- 1 &- Int(tag >> 4)) & (TraceFormat.historyLength - 1)]
+      let gap = Self.short(&data, control >> 3)
+      let repeats = Self.short(&data, control >> 5)
+      let repeatWrites = Self.short(&data, control >> 7)
+      let zigzag = Self.long(&data, control >> 9)
+      let base = recent[(next &- 1 &- Int(control >> 12)) & (TraceFormat.historyLength - 1)]
       let units = base &+ (zigzag >> 1 ^ (0 &- (zigzag & 1)))
       recent[next] = units
-      next = (next + 1) & (TraceFormat.historyLength - 1)
-      let first = units << granule
-      // The sign bit of `faults` is a rule broken: here, an access over the end of its page.
-      faults |= UInt64(TraceFormat.pageBytes) &- ((first & 4095) &+ size)
-      if faults >> 63 != 0 || units > maxUnits {
-        outcome.failure = (p - payload, "record \(i) breaks a rule of the format")
+      next = (next &+ 1) & (TraceFormat.historyLength - 1)
+      let first = units &<< granule
+      guard units <= maxUnits, (first & 4095) &+ size <= TraceFormat.pageBytes, repeatWrites <= repeats else {
+        outcome.failure = (min(data - payload, bytes), "record \(i) of the block breaks a rule of the format")
         return outcome
       }
       address[i] = first
       threadOut[i] = UInt16(truncatingIfNeeded: thread)
       sizeOut[i] = UInt16(truncatingIfNeeded: size)
-      isWrite[i] = tag & 1 != 0
+      isWrite[i] = control & 1 != 0
+      gapOut[i] = UInt32(truncatingIfNeeded: gap)
       repeatsOut[i] = UInt32(truncatingIfNeeded: repeats)
       repeatWritesOut[i] = UInt32(truncatingIfNeeded: repeatWrites)
-      outcome.gap &+= UInt64(gapOut[i])
+      outcome.gap &+= gap
       outcome.accesses &+= 1 &+ repeats
-      outcome.writes &+= (tag & 1) &+ repeatWrites
-      p = q
-      i += 1
+      outcome.writes &+= (control & 1) &+ repeatWrites
+      i &+= 1
     }
-    if p != end { outcome.failure = (min(p - payload, bytes), "records and payload do not end together") }
+    if data != end { outcome.failure = (min(data - payload, bytes), "records and payload do not end together") }
     return outcome
   }
 
-  /// A number of 0, 1, 2 or 4 bytes, and where it ends.
+  /// A number of 0, 1, 2 or 4 bytes, by the low two bits of `lengthClass`; `p` moves past it.
   @inline(__always)
-  private static func short(_ p: UnsafeRawPointer, _ lengthClass: UInt64) -> (UnsafeRawPointer, UInt32) {
-    let length = 0x4210 >> (lengthClass &* 4) & 7
+  private static func short(_ p: inout UnsafeRawPointer, _ lengthClass: UInt64) -> UInt64 {
+    let length = (0x4210 &>> ((lengthClass & 3) &* 4)) & 7
     let word = UInt64(UInt32(littleEndian: p.loadUnaligned(as: UInt32.self)))
-    return (p + Int(length), UInt32(truncatingIfNeeded: word & (1 &<< (length &* 8) &- 1)))
+    p += Int(length)
+    return word & ((1 &<< (length &* 8)) &- 1)
   }
 
-  /// A number of 1 to 9 bytes, its length in the trailing zeros of the first, and where it ends.
+  /// A number of 0 to 6 or 8 bytes, by the low three bits of `lengthClass`; `p` moves past it.
   @inline(__always)
-  private static func prefixed(_ p: UnsafeRawPointer) -> (UnsafeRawPointer, UInt64) {
+  private static func long(_ p: inout UnsafeRawPointer, _ lengthClass: UInt64) -> UInt64 {
+    let length = (0x8654_3210 &>> ((lengthClass & 7) &* 4)) & 15
     let word = UInt64(littleEndian: p.loadUnaligned(as: UInt64.self))
-    let zeros = UInt64((word | 0x100).trailingZeroBitCount)
-    if zeros == 8 { return (p + 9, UInt64(littleEndian: p.loadUnaligned(fromByteOffset: 1, as: UInt64.self))) }
-    let length = zeros &+ 1
-    return (p + Int(length), (word &<< (64 &- 8 &* length)) &>> (64 &- 7 &* length))
+    p += Int(length)
+    return length == 0 ? 0 : word & (UInt64.max &>> (64 &- 8 &* length))
   }
 }

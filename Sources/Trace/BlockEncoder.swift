@@ -2,13 +2,18 @@
 import CPlatform
 
 /// Builds one block after another in one buffer. Raw pointers live here and in `BlockDecoder` only.
+///
+/// A payload is two streams, so that a reader knows where every field is without a chain of loads: first a control
+/// word of 16 bits for each record, then the bytes the control words announce.
 struct BlockEncoder: ~Copyable {
+  /// Block header, room for all control words, data.
   private let buffer: UnsafeMutableRawPointer
+  private static let dataStart = TraceFormat.blockHeaderBytes + 2 * TraceFormat.maxBlockRecords
   private let granule: UInt64
   /// Per thread: `historyLength` addresses, newest at `(next - 1) & 15`, then `next`.
   private var history: [UInt64] = []
   private var threadsInUse = 0
-  private var cursor: Int
+  private var dataBytes = 0
   private var thread: UInt16 = 0
   private var size = UInt16(TraceFormat.initialSize)
 
@@ -20,10 +25,7 @@ struct BlockEncoder: ~Copyable {
 
   init(granuleShift: Int) {
     granule = UInt64(granuleShift)
-    cursor = TraceFormat.blockHeaderBytes
-    buffer = .allocate(
-      byteCount: TraceFormat.blockHeaderBytes + TraceFormat.maxBlockPayload + 2 * TraceFormat.maxRecordBytes,
-      alignment: 16)
+    buffer = .allocate(byteCount: Self.dataStart + TraceFormat.maxBlockPayload + 64, alignment: 16)
   }
 
   deinit { buffer.deallocate() }
@@ -31,58 +33,49 @@ struct BlockEncoder: ~Copyable {
   /// Whether the next record may not fit.
   var isFull: Bool {
     records == TraceFormat.maxBlockRecords
-      || cursor - TraceFormat.blockHeaderBytes + TraceFormat.maxRecordBytes > TraceFormat.maxBlockPayload
+      || 2 * records + dataBytes + TraceFormat.maxRecordBytes > TraceFormat.maxBlockPayload
   }
 
   /// Appends a checked record. The caller has seen that the block is not full.
   mutating func append(_ record: TraceRecord) {
-    var p = cursor + 1
-    let gapClass: UInt8 = record.gap == 0 ? 0 : record.gap < 1 << 8 ? 1 : record.gap < 1 << 16 ? 2 : 3
-    let hasExtension = record.thread != thread || record.size != size || record.repeats != 0
-    if hasExtension { p = appendExtension(record, at: p) }
-    p = store(record.gap, gapClass, p)
-    if hasExtension {
-      p = store(record.repeats, Self.lengthClass(record.repeats), p)
-      p = store(record.repeatWrites, Self.lengthClass(record.repeatWrites), p)
+    var control: UInt16 = record.isWrite ? 1 : 0
+    if record.thread != thread {
+      control |= 2
+      storeData(record.thread)
+      dataBytes += 2
+      thread = record.thread
     }
+    if record.size != size {
+      control |= 4
+      storeData(record.size - 1)
+      dataBytes += 2
+      size = record.size
+    }
+    control |= appendShort(record.gap) << 3
+    control |= appendShort(record.repeats) << 5
+    control |= appendShort(record.repeatWrites) << 7
     let (back, zigzag) = predict(record.address >> granule, record.thread)
-    let tag = (record.isWrite ? 1 : 0) | (hasExtension ? 2 : 0) | gapClass << 2 | UInt8(back) << 4
-    buffer.storeBytes(of: tag, toByteOffset: cursor, as: UInt8.self)
-    cursor = storePrefixed(zigzag, p)
+    let length = (64 - zigzag.leadingZeroBitCount + 7) / 8
+    storeData(zigzag)
+    dataBytes += length == 7 ? 8 : length
+    control |= UInt16(min(length, 7)) << 9 | UInt16(back) << 12
+    buffer.storeBytes(
+      of: control.littleEndian, toByteOffset: TraceFormat.blockHeaderBytes + 2 * records, as: UInt16.self)
     records += 1
     accesses += record.accesses
     writes += record.writes
   }
 
-  private mutating func appendExtension(_ record: TraceRecord, at start: Int) -> Int {
-    var p = start + 1
-    let sizeClass = record.size.nonzeroBitCount == 1 && record.size <= 64 ? UInt8(record.size.trailingZeroBitCount) : 7
-    let changesThread = record.thread != thread
-    let byte =
-      sizeClass | (changesThread ? 8 : 0) | Self.lengthClass(record.repeats) << 4
-      | Self.lengthClass(record.repeatWrites) << 6
-    buffer.storeBytes(of: byte, toByteOffset: start, as: UInt8.self)
-    if changesThread {
-      buffer.storeBytes(of: record.thread.littleEndian, toByteOffset: p, as: UInt16.self)
-      p += 2
-    }
-    if sizeClass == 7 {
-      buffer.storeBytes(of: (record.size - 1).littleEndian, toByteOffset: p, as: UInt16.self)
-      p += 2
-    }
-    thread = record.thread
-    size = record.size
-    return p
+  private func storeData<T: FixedWidthInteger>(_ value: T) {
+    buffer.storeBytes(of: value.littleEndian, toByteOffset: Self.dataStart + dataBytes, as: T.self)
   }
 
-  private static func lengthClass(_ value: UInt32) -> UInt8 {
-    value == 0 ? 0 : value < 1 << 8 ? 1 : value < 1 << 16 ? 2 : 3
-  }
-
-  /// Stores the low 0, 1, 2 or 4 bytes of `value`; the offset after them.
-  private func store(_ value: UInt32, _ lengthClass: UInt8, _ p: Int) -> Int {
-    buffer.storeBytes(of: value.littleEndian, toByteOffset: p, as: UInt32.self)
-    return p + (lengthClass == 3 ? 4 : Int(lengthClass))
+  /// Appends the low 0, 1, 2 or 4 bytes of `value`; the class of the length, 0 to 3.
+  private mutating func appendShort(_ value: UInt32) -> UInt16 {
+    storeData(value)
+    let lengthClass: UInt16 = value == 0 ? 0 : value < 1 << 8 ? 1 : value < 1 << 16 ? 2 : 3
+    dataBytes += lengthClass == 3 ? 4 : Int(lengthClass)
+    return lengthClass
   }
 
   /// The nearest of the thread's last addresses, counted back from 0, and the zigzag-coded way from it.
@@ -111,26 +104,14 @@ struct BlockEncoder: ~Copyable {
     }
   }
 
-  /// Stores a number of 1 to 9 bytes, its length in the trailing zeros of the first; the offset after it.
-  private func storePrefixed(_ value: UInt64, _ p: Int) -> Int {
-    let bits = 64 - value.leadingZeroBitCount
-    let length = max(1, (bits + 6) / 7)
-    if length <= 8 {
-      buffer.storeBytes(
-        of: (value << UInt64(length) | 1 << UInt64(length - 1)).littleEndian, toByteOffset: p, as: UInt64.self)
-      return p + length
-    }
-    buffer.storeBytes(of: 0, toByteOffset: p, as: UInt8.self)
-    buffer.storeBytes(of: value.littleEndian, toByteOffset: p + 1, as: UInt64.self)
-    return p + 9
-  }
-
   /// Completes the block as number `index` and hands its bytes to `body`; then the encoder is empty.
   mutating func finishBlock(
     index: Int, _ body: (UnsafeRawBufferPointer) throws(TraceError) -> Void
   ) throws(TraceError) {
-    let payload = cursor - TraceFormat.blockHeaderBytes
+    let payload = 2 * records + dataBytes
     precondition(records > 0 && payload <= TraceFormat.maxBlockPayload)
+    let gapless = buffer + TraceFormat.blockHeaderBytes + 2 * records
+    gapless.copyMemory(from: buffer + Self.dataStart, byteCount: dataBytes)
     func store<T: FixedWidthInteger>(_ value: T, _ offset: Int) {
       buffer.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
     }
@@ -142,8 +123,8 @@ struct BlockEncoder: ~Copyable {
     store(UInt64(writes), 24)
     store(pf_crc32c(0, buffer + TraceFormat.blockHeaderBytes, payload), 32)
     store(pf_crc32c(0, buffer, 36), 36)
-    let bytes = UnsafeRawBufferPointer(start: buffer, count: cursor)
-    cursor = TraceFormat.blockHeaderBytes
+    let bytes = UnsafeRawBufferPointer(start: buffer, count: TraceFormat.blockHeaderBytes + payload)
+    dataBytes = 0
     records = 0
     accesses = 0
     writes = 0

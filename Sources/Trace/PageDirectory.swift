@@ -52,7 +52,7 @@ public struct PageDirectory: Sendable {
     return blocks.count - 1
   }
 
-  private func home(_ block: UInt64) -> Int { Int(block &* 0x9E37_79B9_7F4A_7C15 >> shift) }
+  private func home(_ block: UInt64) -> Int { Int((block &* 0x9E37_79B9_7F4A_7C15) >> shift) }
 
   private mutating func grow() {
     shift -= 1

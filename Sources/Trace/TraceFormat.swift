@@ -28,8 +28,8 @@ public enum TraceFormat {
   public static let footerBytes = 48
   /// `PFTE`, first bytes of the end marker, as a little-endian number.
   static let footerMagic: UInt32 = 0x4554_4650
-  /// Most bytes one record can take: tag, extension, thread, size, gap, repeats, writes in them, address.
-  static let maxRecordBytes = 1 + 1 + 2 + 2 + 4 + 4 + 4 + 9
+  /// Most bytes one record can take: control word, thread, size, gap, repeats, writes in them, address.
+  static let maxRecordBytes = 2 + 2 + 2 + 4 + 4 + 4 + 8
   /// Thread numbers are below this.
   public static let maxThreads = 1 << 16
   /// Most bytes in one access.

@@ -14,6 +14,8 @@ import CPlatform
 public struct TraceReader: ~Copyable {
   public let header: TraceHeader
   public let path: String
+  /// Bytes of the file on disk: compressed, if it is.
+  public let bytesOnDisk: Int
   private let bytes: TraceBytes
   private var decoder: BlockDecoder
   private var offset = TraceFormat.headerBytes
@@ -31,6 +33,7 @@ public struct TraceReader: ~Copyable {
     let opened = try Self.open(path)
     self.path = path
     bytes = opened.bytes
+    bytesOnDisk = opened.bytes.bytesOnDisk
     header = opened.header
     headerSum = opened.sum
     decoder = BlockDecoder(granuleShift: opened.header.layout.granuleShift, threads: opened.header.threads)
@@ -168,6 +171,8 @@ private final class TraceBytes {
   private var stream: ByteInput?
   private let buffer: UnsafeMutableRawPointer?
 
+  let bytesOnDisk: Int
+
   /// Size of the trace where it is known before reading.
   var count: Int? { mapping?.count }
 
@@ -181,6 +186,7 @@ private final class TraceBytes {
     guard status.st_mode & S_IFMT != S_IFREG || status.st_size > 0 else {
       throw TraceError(.empty, file: path, problem: "the file is empty", fix: "record or import the trace again")
     }
+    bytesOnDisk = Int(status.st_size)
     var magic: [UInt8] = [0, 0]
     if status.st_mode & S_IFMT == S_IFREG, pread(descriptor, &magic, 2, 0) == 2, magic != [0x1F, 0x8B] {
       mapping = try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path)

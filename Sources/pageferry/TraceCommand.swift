@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Foundation
-import Report
 import Trace
 
 /// Imports and shows traces.
@@ -116,19 +115,15 @@ struct TraceInfoCommand: ParsableCommand {
   @Argument(help: "The trace, plain or gzip-compressed.")
   var file: String
 
-  @Flag(help: "Print the header as JSON.")
+  @Flag(help: "Print it as JSON.")
   var json = false
 
-  @Flag(help: "Read only the header; leave the blocks unchecked.")
-  var headerOnly = false
-
   func run() throws {
-    var reader = try TraceReader(path: file)
-    if !headerOnly {
-      let block = TraceBlock()
-      while try reader.next(into: block) {}
-    }
-    try Console.out(json ? TraceText.json(reader.header).text : TraceText.info(reader.header, path: file))
+    let info = try TraceInfo(path: file)
+    guard json else { return try Console.out(info.rendered()) }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try Console.out(String(decoding: try encoder.encode(info), as: UTF8.self) + "\n")
   }
 }
 
@@ -137,8 +132,8 @@ struct TraceCatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat", abstract: "Print records of a trace as text.",
     discussion: """
-      One line a record: number, thread, r or w, address, bytes, gap before it, further accesses to the same page and \
-      the writes among them.
+      One line a record: thread, R or W, address, bytes, work before it, further accesses to the same page and the \
+      writes among them.
 
       Example:
         pageferry trace cat workloads/traces/sort.pft --from 1000 --count 10
@@ -162,17 +157,15 @@ struct TraceCatCommand: ParsableCommand {
     let block = TraceBlock()
     var number = 0
     let end = count.map { from.addingReportingOverflow($0).partialValue } ?? Int.max
-    var text = TraceText.columns
+    var text = Array(TraceText.heading.utf8)
     while number < end, try reader.next(into: block) {
       for i in 0..<block.count where number + i >= from && number + i < end {
-        text += TraceText.line(number + i, block[i])
-        if text.utf8.count > 1 << 16 {
-          try Console.out(text)
-          text = ""
-        }
+        text += Array(TraceText.line(block[i]).utf8) + [UInt8(ascii: "\n")]
       }
       number += block.count
+      try Console.out(String(decoding: text, as: UTF8.self))
+      text.removeAll(keepingCapacity: true)
     }
-    try Console.out(text)
+    if !text.isEmpty { try Console.out(String(decoding: text, as: UTF8.self)) }
   }
 }
