@@ -60,7 +60,8 @@ private struct SlowCaches {
     #expect(fast.hits.reduce(0, +) == 30_000 - kept)
   }
 
-  @Test(arguments: ["", "32KiB", "32KiB:", ":8", "32KiB:0", "32KiB:65", "48KiB:8", "100B:1", "1MiB:16,32KiB:8",
+  @Test(arguments: [
+    "", "32KiB", "32KiB:", ":8", "32KiB:0", "32KiB:65", "48KiB:8", "100B:1", "1MiB:16,32KiB:8",
     "64B:1,64B:1,64B:1,64B:1", "32KB:8", "-64:1", "99999999999999999999:1",
   ])
   func badSpecificationsAreNamed(text: String) {

@@ -101,7 +101,8 @@ import Testing
   @Test func swappedBlocksAreAnError() throws {
     let scratch = try Scratch()
     let layout = TraceLayout(granuleShift: 6, isCoalesced: false)
-    try write((0..<(2 * 65_536)).map { TraceRecord(address: UInt64($0) * 64) }, to: scratch.path("a.pft"), layout: layout)
+    try write(
+      (0..<(2 * 65_536)).map { TraceRecord(address: UInt64($0) * 64) }, to: scratch.path("a.pft"), layout: layout)
     let good = try bytes(of: scratch.path("a.pft"))
     let start = TraceFormat.headerBytes
     let length = (good[start + 8..<start + 12].reversed().reduce(0) { $0 << 8 | Int($1) }) + 40

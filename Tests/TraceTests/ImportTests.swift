@@ -74,7 +74,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (ImportFormat.lackey, "x\n", 1, 0), (.lackey, " L 1000,4\n L 1000\n", 2, 10), (.lackey, " L 1000,4\n X 1000,4\n", 2, 10),
+    (ImportFormat.lackey, "x\n", 1, 0), (.lackey, " L 1000,4\n L 1000\n", 2, 10),
+    (.lackey, " L 1000,4\n X 1000,4\n", 2, 10),
     (.lackey, " L 1000,\n", 1, 0), (.lackey, " L 1000,4 \n", 1, 0), (.lackey, " L 1000,0\n", 1, 0),
     (.lackey, " L 1000,4097\n", 1, 0), (.lackey, " L ,4\n", 1, 0), (.lackey, " L 11112222333344445,4\n", 1, 0),
     (.lackey, " L ffffffffffffffff,4\n", 1, 0), (.lackey, "==1== x\n L 1000,4\n L 10", 3, 18),
