@@ -16,6 +16,7 @@ struct BlockDecoder: ~Copyable {
   /// Threads whose history is not zero: each listed once.
   private var used: [UInt16] = []
   private let isUsed: UnsafeMutablePointer<Bool>
+  private let forms: UnsafeMutablePointer<Form>
 
   /// What a block adds up to, or where it is wrong.
   struct Outcome {
@@ -34,11 +35,14 @@ struct BlockDecoder: ~Copyable {
     history.initialize(repeating: 0, count: threads * Self.stride)
     isUsed = .allocate(capacity: threads)
     isUsed.initialize(repeating: false, count: threads)
+    forms = .allocate(capacity: 512)
+    for bits in 0..<512 { (forms + bits).initialize(to: Form(bits)) }
   }
 
   deinit {
     history.deallocate()
     isUsed.deallocate()
+    forms.deallocate()
   }
 
   private mutating func touch(_ thread: Int) {
@@ -71,12 +75,14 @@ struct BlockDecoder: ~Copyable {
     let (gapOut, repeatsOut, repeatWritesOut) = (block.gap, block.repeats, block.repeatWrites)
     let maxUnits = maxUnits
     let granule = granule
+    let forms = UnsafePointer(forms)
     let end = payload + bytes
     var data = payload + 2 * records
     var thread = 0
     var size = UInt64(TraceFormat.initialSize)
     var recent = history
     var next = 0
+    var (gapSum, accessSum, writeSum): (UInt64, UInt64, UInt64) = (0, 0, 0)
     var i = 0
     while i < records {
       // Data end inside the payload, or within the slack after it: looked at before they are used again.
@@ -103,10 +109,19 @@ struct BlockDecoder: ~Copyable {
           data += 2
         }
       }
-      let gap = Self.short(&data, control >> 3)
-      let repeats = Self.short(&data, control >> 5)
-      let repeatWrites = Self.short(&data, control >> 7)
-      let zigzag = Self.long(&data, control >> 9)
+      // Where the fields lie and how wide they are: loads that do not wait for each other, and no variable shift.
+      let form = forms[Int(control >> 3 & 511)]
+      let gap = UInt64(UInt32(littleEndian: data.loadUnaligned(as: UInt32.self)) & form.gapMask)
+      let repeats = UInt64(
+        UInt32(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.repeatsAt), as: UInt32.self))
+          & form.repeatsMask)
+      let repeatWrites = UInt64(
+        UInt32(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.writesAt), as: UInt32.self))
+          & form.writesMask)
+      let zigzag =
+        UInt64(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.differenceAt), as: UInt64.self))
+        & form.differenceMask
+      data += Int(form.length)
       let base = recent[(next &- 1 &- Int(control >> 12)) & (TraceFormat.historyLength - 1)]
       let units = base &+ (zigzag >> 1 ^ (0 &- (zigzag & 1)))
       recent[next] = units
@@ -123,30 +138,39 @@ struct BlockDecoder: ~Copyable {
       gapOut[i] = UInt32(truncatingIfNeeded: gap)
       repeatsOut[i] = UInt32(truncatingIfNeeded: repeats)
       repeatWritesOut[i] = UInt32(truncatingIfNeeded: repeatWrites)
-      outcome.gap &+= gap
-      outcome.accesses &+= 1 &+ repeats
-      outcome.writes &+= (control & 1) &+ repeatWrites
+      gapSum &+= gap
+      accessSum &+= 1 &+ repeats
+      writeSum &+= (control & 1) &+ repeatWrites
       i &+= 1
     }
+    (outcome.gap, outcome.accesses, outcome.writes) = (gapSum, accessSum, writeSum)
     if data != end { outcome.failure = (min(data - payload, bytes), "records and payload do not end together") }
     return outcome
   }
 
-  /// A number of 0, 1, 2 or 4 bytes, by the low two bits of `lengthClass`; `p` moves past it.
-  @inline(__always)
-  private static func short(_ p: inout UnsafeRawPointer, _ lengthClass: UInt64) -> UInt64 {
-    let length = (0x4210 &>> ((lengthClass & 3) &* 4)) & 7
-    let word = UInt64(UInt32(littleEndian: p.loadUnaligned(as: UInt32.self)))
-    p += Int(length)
-    return word & ((1 &<< (length &* 8)) &- 1)
-  }
+  /// Layout of a record's data after thread and size, by bits 3 to 11 of its control word.
+  private struct Form {
+    var differenceMask: UInt64
+    var gapMask: UInt32
+    var repeatsMask: UInt32
+    var writesMask: UInt32
+    var repeatsAt: UInt8
+    var writesAt: UInt8
+    var differenceAt: UInt8
+    var length: UInt8
 
-  /// A number of 0 to 6 or 8 bytes, by the low three bits of `lengthClass`; `p` moves past it.
-  @inline(__always)
-  private static func long(_ p: inout UnsafeRawPointer, _ lengthClass: UInt64) -> UInt64 {
-    let length = (0x8654_3210 &>> ((lengthClass & 7) &* 4)) & 15
-    let word = UInt64(littleEndian: p.loadUnaligned(as: UInt64.self))
-    p += Int(length)
-    return length == 0 ? 0 : word & (UInt64.max &>> (64 &- 8 &* length))
+    init(_ bits: Int) {
+      let short = [0, 1, 2, 4]
+      let (gap, repeats, writes) = (short[bits & 3], short[bits >> 2 & 3], short[bits >> 4 & 3])
+      let difference = [0, 1, 2, 3, 4, 5, 6, 8][bits >> 6 & 7]
+      gapMask = UInt32(truncatingIfNeeded: (1 << (8 * gap)) - 1)
+      repeatsMask = UInt32(truncatingIfNeeded: (1 << (8 * repeats)) - 1)
+      writesMask = UInt32(truncatingIfNeeded: (1 << (8 * writes)) - 1)
+      differenceMask = difference == 8 ? .max : (1 << UInt64(8 * difference)) - 1
+      repeatsAt = UInt8(gap)
+      writesAt = UInt8(gap + repeats)
+      differenceAt = UInt8(gap + repeats + writes)
+      length = UInt8(gap + repeats + writes + difference)
+    }
   }
 }

@@ -131,7 +131,8 @@ final class ByteInput {
       } else if result != Z_OK && result != Z_BUF_ERROR {
         let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
         throw TraceError(
-          .damaged, file: file, problem: "gzip data are damaged near compressed byte \(consumed - (rawEnd - rawStart)): \(reason)",
+          .damaged, file: file,
+          problem: "gzip data are damaged near compressed byte \(consumed - (rawEnd - rawStart)): \(reason)",
           fix: "fetch the file again")
       }
       let produced = room - Int(stream.pointee.avail_out)

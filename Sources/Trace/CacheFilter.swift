@@ -53,7 +53,8 @@ public struct CacheSpecification: Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     levels.map { level in
       let (n, unit) =
-        level.bytes % (1 << 20) == 0 ? (level.bytes >> 20, "MiB")
+        level.bytes % (1 << 20) == 0
+        ? (level.bytes >> 20, "MiB")
         : level.bytes % 1024 == 0 ? (level.bytes >> 10, "KiB") : (level.bytes, "B")
       return "\(n)\(unit):\(level.ways)"
     }.joined(separator: ",")

@@ -48,7 +48,7 @@ struct LineReader: ~Copyable {
       var whole = rest
       while whole > 0 && buffer[whole - 1] != 0x0A { whole -= 1 }
       filled = rest
-      if whole > 0 && (rest >= Self.capacity / 2 || atEnd) {
+      if whole > 0 && (rest >= Self.capacity / 2 || rest - whole >= Self.maxLine || atEnd) {
         end = start + whole
         return true
       }

@@ -116,8 +116,12 @@ extension TraceHeader {
     func damaged(_ offset: Int, _ what: String) -> TraceError {
       fail(.damaged, offset, "header is inconsistent: \(what)", "fetch or record the trace again")
     }
-    func word(_ offset: Int) -> Int { Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self))) }
-    func long(_ offset: Int) -> UInt64 { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+    func word(_ offset: Int) -> Int {
+      Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+    }
+    func long(_ offset: Int) -> UInt64 {
+      UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
     func count(_ offset: Int) throws(TraceError) -> Int {
       guard let n = Int(exactly: long(offset)), n < 1 << 56 else { throw damaged(offset, "a count of \(long(offset))") }
       return n
@@ -126,7 +130,8 @@ extension TraceHeader {
       throw fail(.format, i, "not a Pageferry trace", "convert it with `pageferry trace import`")
     }
     guard word(8) == TraceFormat.version else {
-      throw fail(.format, 8, "trace format version \(word(8)), this program reads \(TraceFormat.version)",
+      throw fail(
+        .format, 8, "trace format version \(word(8)), this program reads \(TraceFormat.version)",
         "record it again, or use the program that wrote it")
     }
     let sum = word(TraceFormat.headerBytes - 4)

@@ -78,7 +78,8 @@ public struct TraceImporter: Sendable {
     let found = builder.accesses
     let header = try builder.finish()
     return ImportResult(
-      header: header, lines: text.lines, textBytes: text.offset - (text.endsWithoutLineFeed ? 1 : 0), accesses: found, instructions: instructions)
+      header: header, lines: text.lines, textBytes: text.offset - (text.endsWithoutLineFeed ? 1 : 0), accesses: found,
+      instructions: instructions)
   }
 
   private var emptyFix: String {

@@ -65,7 +65,10 @@ public struct TraceInfo: Codable, Equatable, Sendable {
     let layout = header.layout
     var lines: [(String, String)] = [
       ("trace", path),
-      ("format", "version \(version), \(layout.addressKind.rawName) addresses in units of \(1 << layout.granuleShift) B"),
+      (
+        "format",
+        "version \(version), \(layout.addressKind.rawName) addresses in units of \(1 << layout.granuleShift) B"
+      ),
       ("size", "\(bytesOnDisk) B on disk, \(header.fileBytes) B uncompressed, \(header.blocks) blocks"),
       ("records", "\(header.records), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
       ("accesses", "\(header.accesses): \(header.reads) reads (\(percent(readShare))), \(header.writes) writes"),

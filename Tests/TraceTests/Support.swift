@@ -97,10 +97,12 @@ func randomRecords(_ count: Int, seed: UInt64, layout: TraceLayout, threads: Int
     case 1: base = random.next() % (1 << 30)
     default: base = base &+ random.next() % 4096 &- 2048
     }
-    let address = base >> UInt64(layout.granuleShift) << UInt64(layout.granuleShift)
+    let address = base & (UInt64.max << UInt64(layout.granuleShift))
     let room = 4096 - Int(address & 4095)
     let size = min(room, random.next() % 4 == 0 ? Int(random.next() % 4096) + 1 : 64)
-    let repeats = layout.isCoalesced && random.next() % 2 == 0 ? UInt32(truncatingIfNeeded: random.next()) >> UInt32(random.next() % 32) : 0
+    let repeats =
+      layout.isCoalesced && random.next() % 2 == 0
+      ? UInt32(truncatingIfNeeded: random.next()) >> UInt32(random.next() % 32) : 0
     let gap = layout.gapUnit == .none ? 0 : UInt32(truncatingIfNeeded: random.next()) >> UInt32(random.next() % 33)
     return TraceRecord(
       address: address, thread: UInt16(random.next() % UInt64(threads)), size: UInt16(size),
