@@ -54,6 +54,11 @@ let package = Package(
       ]),
 
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
+    .testTarget(
+      name: "ReportTests",
+      dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    // Runs the built command.
+    .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),

@@ -17,8 +17,10 @@ public struct Sparkline: Equatable, Sendable {
     for step in 0..<steps {
       let from = end / steps * step
       let to = step == steps - 1 ? end : end / steps * (step + 1)
-      let fast = Sparkline.count(at: to, samples) { $0.fastAccesses } - Sparkline.count(at: from, samples) { $0.fastAccesses }
-      let slow = Sparkline.count(at: to, samples) { $0.slowAccesses } - Sparkline.count(at: from, samples) { $0.slowAccesses }
+      let fast =
+        Sparkline.count(at: to, samples) { $0.fastAccesses } - Sparkline.count(at: from, samples) { $0.fastAccesses }
+      let slow =
+        Sparkline.count(at: to, samples) { $0.slowAccesses } - Sparkline.count(at: from, samples) { $0.slowAccesses }
       if fast + slow > 0 { permille[step] = Decimal.ratio(fast, fast + slow, times: 1000) }
     }
   }

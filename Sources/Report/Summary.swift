@@ -57,7 +57,8 @@ public struct Summary {
       let spent = totals.time[use.rawValue]
       guard spent > 0 else { continue }
       let bar = String(repeating: "#", count: Decimal.ratio(spent, all, times: 40))
-      let line = "  \(use.label.left(28))\(Decimal.span(spent).right(11))\(Decimal.percent(spent, of: all).right(9))  \(bar)"
+      let line =
+        "  \(use.label.left(28))\(Decimal.span(spent).right(11))\(Decimal.percent(spent, of: all).right(9))  \(bar)"
       text += line.trimmedRight + "\n"
     }
     return text
@@ -77,7 +78,8 @@ public struct Summary {
     }
     let demoted = v(.pgdemote_kswapd) + v(.pgdemote_direct)
     text += "pages demoted  \(Decimal.grouped(demoted).right(12))"
-    text += "  by kswapd \(Decimal.grouped(v(.pgdemote_kswapd))), by direct reclaim \(Decimal.grouped(v(.pgdemote_direct)))\n"
+    text +=
+      "  by kswapd \(Decimal.grouped(v(.pgdemote_kswapd))), by direct reclaim \(Decimal.grouped(v(.pgdemote_direct)))\n"
     let promoted = result.memory.rules.isTPP ? v(.numa_pages_migrated) : v(.pgpromote_success)
     let candidates = v(.pgpromote_candidate) + v(.pgpromote_candidate_nrl)
     text += "pages promoted \(Decimal.grouped(promoted).right(12))"
@@ -120,7 +122,9 @@ public struct Summary {
   private var stalls: String {
     guard !result.stalls.isEmpty else { return "" }
     func nanoseconds(_ n: Int) -> String { Decimal.span(n * Picoseconds.nanosecond).right(12) }
-    var text = "stalls of single accesses" + "count".right(9) + ["median", "99 %", "99.9 %", "longest"].map { $0.right(12) }.joined() + "\n"
+    var text =
+      "stalls of single accesses" + "count".right(9)
+      + ["median", "99 %", "99.9 %", "longest"].map { $0.right(12) }.joined() + "\n"
     for s in result.stalls {
       text += "  " + s.cause.replacing("_", with: " ").left(20) + Decimal.grouped(s.count).right(12)
       text += nanoseconds(s.p50Nanoseconds) + nanoseconds(s.p99Nanoseconds)

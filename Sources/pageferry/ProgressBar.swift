@@ -26,7 +26,8 @@ final class ProgressBar {
       let share = min(Double(done) / Double(total), 1)
       let filled = Int(share * Double(width))
       line += "[" + String(repeating: "=", count: filled) + String(repeating: " ", count: width - filled) + "]"
-      line += String(repeating: " ", count: share < 0.0995 ? 2 : share < 0.995 ? 1 : 0) + "\(Int((share * 100).rounded()))% "
+      line +=
+        String(repeating: " ", count: share < 0.0995 ? 2 : share < 0.995 ? 1 : 0) + "\(Int((share * 100).rounded()))% "
       let spent = now - start
       if share > 0.02 {
         let left = Int((Double(spent.components.seconds) + 1) * (1 - share) / share)

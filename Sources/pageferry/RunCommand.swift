@@ -104,7 +104,9 @@ struct RunCommand: ParsableCommand {
 enum Shell {
   /// The word, in single quotes when it needs them.
   static func quoted(_ word: String) -> String {
-    let isPlain = word.unicodeScalars.allSatisfy { "/._-+=,:@%".unicodeScalars.contains($0) || $0.properties.isAlphabetic || ("0"..."9").contains($0) }
+    let isPlain = word.unicodeScalars.allSatisfy {
+      "/._-+=,:@%".unicodeScalars.contains($0) || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+    }
     return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }
