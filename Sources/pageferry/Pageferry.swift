@@ -19,7 +19,7 @@ struct Pageferry: ParsableCommand {
       kswapd demotes, which hint faults promote, and what that costs.
 
       A first run:
-        pageferry run workloads/demo.yaml -p sysctl/profiles/tpp.conf
+        pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
 
       Exit status: 0 when all went well, 1 when a run failed or a file could not be written, 2 for bad arguments, \
       knobs or workload files, 130 after an interrupt.

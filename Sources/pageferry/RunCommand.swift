@@ -17,9 +17,10 @@ struct RunCommand: ParsableCommand {
       before it, as a shell would write to /proc/sys.
 
       Examples:
-        pageferry run workloads/demo.yaml -p sysctl/profiles/tpp.conf
-        pageferry run workloads/zipf.yaml -p sysctl/machines/ddr5-cxl-asic.conf -p sysctl/profiles/tiering-v6.12.conf
-        pageferry run workloads/demo.yaml --set hw.node0.size=10% --set sim.seed=7 --out runs/small --json
+        pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
+        pageferry run workloads/zipf.yaml -p sysctl/machines/ddr5-cxl-asic.conf \\
+          -p sysctl/profiles/tiering-v6.12.conf --set hw.node0.size=10%
+        pageferry run workloads/quick.yaml --set sim.seed=7 --out seven --json
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
       trace.txt and host.json. Equal inputs give equal bytes in all of them but host.json.
