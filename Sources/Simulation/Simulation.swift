@@ -79,7 +79,7 @@ public final class Simulation {
     hugePages = tree[HugePageKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
-    let inputs = try TraceInputs(spec)
+    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
