@@ -120,7 +120,11 @@ import Workload
       defer { LastWords.end() }
       let fuzz = FuzzCase(seed: UInt64(seed))
       if runs == 1 { print(fuzz) }
-      let outcome = try Self.run(fuzz)
+      let outcome: Outcome
+      do { outcome = try Self.run(fuzz) } catch {
+        Issue.record("seed \(seed): the case is not valid: \(error)")
+        continue
+      }
       switch outcome {
       case .done(let ending):
         done += 1
