@@ -133,6 +133,7 @@ public final class MigrationJob {
       let old = pending[pendingIndex]
       pendingIndex += 1
       let size = memory.pages(of: old)
+      if takeFreed(old, cpu: cpu) { continue }
       pages += size
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
         if noTarget(for: old) { continue }
@@ -196,6 +197,7 @@ public final class MigrationJob {
     while pendingIndex < pending.count {
       let old = pending[pendingIndex]
       pendingIndex += 1
+      if takeFreed(old, cpu: cpu) { continue }
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
         if noTarget(for: old) {
           // A split folio's pages are tried in its place, in the same pass.
@@ -262,8 +264,17 @@ public final class MigrationJob {
     return false
   }
 
+  /// A folio that was unmapped since it was isolated is freed here and counts as moved ("freed from under us").
+  private func takeFreed(_ old: PFN, cpu: Int) -> Bool {
+    let pages = memory.pages(of: old)
+    guard memory.releaseOrphan(old, cpu: cpu) else { return false }
+    succeeded += pages
+    if pages > 1 { hugeSucceeded += 1 }
+    return true
+  }
+
   private func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
-    memory.unmapForMigration(old)
+    memory.unmapForMigration(old, to: new)
     trace.add(costs.unmap, .unmap, reason)
     // A PMD-mapped folio is not covered by the batched flush.
     return costs.unmap + (memory.order(of: old) > 0 ? flush() : 0)
@@ -301,6 +312,7 @@ public final class MigrationJob {
 
   private func end(now: Picoseconds, cpu: Int) {
     phase = .idle
+    leftovers.removeAll { memory.releaseOrphan($0, cpu: cpu) }
     memory.vmstat[.pgmigrate_success] += succeeded
     memory.vmstat[.pgmigrate_fail] += failedPages
     memory.vmstat[.thp_migration_success] += hugeSucceeded
