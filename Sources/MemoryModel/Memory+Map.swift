@@ -265,6 +265,7 @@ extension Memory {
     table.frame[slot] = 0
     nodes[node(of: pfn)].isolated -= 1
     retire(pfn, order: 0, cpu: cpu)
+    onPageDropped?(slot)
     return wasDirty
   }
 

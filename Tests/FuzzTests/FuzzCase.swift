@@ -234,6 +234,7 @@ private struct FuzzMaker {
     var keys = ["access: \(region.name)", "first: \(first)", "pages: \(pages)"]
     switch random.below(6) {
     case 0: break
+    case 4 where pages < 2: break
     case 1: keys += ["pattern: strided", "stride: \(number(-3...700))"]
     case 2: keys += ["pattern: uniform"]
     case 3: keys += ["pattern: zipf", "exponent: \(one(of: ["0.5", "1", "1.3"]))"]
