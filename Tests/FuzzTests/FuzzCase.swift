@@ -53,6 +53,7 @@ private struct FuzzMaker {
     var process: Int
     /// Whether the first task of its process maps and unmaps it.
     var isRemapped: Bool
+    var isFile: Bool
   }
   var regions: [Region] = []
 
@@ -69,12 +70,12 @@ private struct FuzzMaker {
     nodes = one(of: [1, 2, 2, 2, 2, 3, 3, 4])
     let fastNodes = nodes > 2 && cpus > 1 && chance(30) ? 2 : 1
     for node in 0..<nodes {
-      let pages = one(of: [2048, 2560, 3000, 4096, 5000, 6144, 8192])
-      let kernel = chance(50) ? number(0...400) : 0
+      let pages = one(of: [1024, 1500, 2048, 2048, 2560, 3000, 4096, 6144])
+      let kernel = chance(50) ? number(0...200) : 0
       writes.append("hw.node\(node).size=\(pages)p")
       if let zones = makeZones(pages: pages, node: node) { writes.append("hw.node\(node).zones=\(zones)") }
       if kernel > 0 { writes.append("hw.node\(node).kernel_pages=\(kernel)") }
-      if chance(30) { writes.append("hw.node\(node).unmovable_free=\(number(0...600))") }
+      if chance(30) { writes.append("hw.node\(node).unmovable_free=\(number(0...300))") }
       if node >= fastNodes && chance(40) { writes.append("hw.node\(node).tier=\(number(1...3))") }
       if node == 1 && fastNodes == 2 { writes.append("hw.node1.cpus=\(cpus / 2)") }
       roomPages += pages - kernel
@@ -114,8 +115,7 @@ private struct FuzzMaker {
       writes.append("kernel.numa_balancing_promote_rate_limit_MBps=\(one(of: [0, 1, 10, 1000]))")
     }
     if chance(90) {
-      // Kernel periods of a second against runs of milliseconds.
-      writes.append("sim.time_scale=\(one(of: [100, 1000, 5000, 20_000]))")
+        writes.append("sim.time_scale=\(one(of: [100, 1000, 5000, 20_000, 20_000]))")
     }
     let prefix = "debug.sched.numa_balancing."
     if chance(30) { writes.append("\(prefix)scan_delay_ms=\(one(of: [0, 10, 1000]))") }
@@ -145,10 +145,13 @@ private struct FuzzMaker {
   mutating func makeWorkload() -> String {
     let processes = chance(70) ? 1 : 2
     makeRegions(processes: processes)
-    var text = "name: fuzz\nseed: \(random.below(1000))\nregions:\n"
+    var text = "name: fuzz\nseed: \(random.below(1000))\n"
+    // A false statement that lets a workload in that runs out of memory.
+    if chance(5) { text += "footprint: 1M\n" }
+    text += "regions:\n"
     for region in regions {
       text += "  \(region.name): {pages: \(region.pages), process: p\(region.process)"
-      if chance(20) { text += ", kind: file" }
+      if region.isFile { text += ", kind: file" }
       if chance(50) { text += ", thp: \(one(of: ["default", "madvise", "always", "never"]))" }
       text += "}\n"
     }
@@ -174,6 +177,9 @@ private struct FuzzMaker {
         for region in regions where region.process == process && region.isRemapped {
           text += "      - map: \(region.name)\n"
         }
+        for region in regions where region.process == process && chance(75) {
+          text += "      - {access: \(region.name), write_every: \(number(0...3))}\n"
+        }
       }
       text += makePhases(process: process, isFirst: task < processes, indent: "      ", depth: 0)
       if task < processes {
@@ -192,15 +198,16 @@ private struct FuzzMaker {
 
   private mutating func makeRegions(processes: Int) {
     let count = max(number(1...4), processes)
-    // Most workloads fit, some only just, some do not.
-    let share = one(of: [20, 40, 60, 75, 85, 92, 97, 110])
+    // Most workloads fit, many only just, some do not; with files more than all memory will do.
+    let isOver = chance(15)
+    let share = isOver ? number(100...140) : one(of: [50, 75, 85, 90, 92, 94, 96])
     let total = roomPages * share / 100
     for i in 0..<count {
       let pages = max(total / count + random.below(200) - 100, 1)
       regions.append(
         Region(
-          name: "R\(i)", pages: pages, process: i < processes ? i : random.below(processes),
-          isRemapped: i >= processes && chance(40)))
+          name: "R\(i)", pages: pages, process: i < processes ? i : random.below(processes), isRemapped: i >= processes && chance(40),
+          isFile: isOver ? chance(70) : chance(15)))
     }
   }
 

@@ -39,6 +39,8 @@ import Workload
     var samples: Int
     var faults: [String]
     var residency: [String]
+    /// Accesses that waited for a page under migration.
+    var waits: Int
   }
 
   private static func run(_ fuzz: FuzzCase) throws -> Outcome {
@@ -50,7 +52,8 @@ import Workload
         Ending(
           elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
           samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec),
-          residency: result.snaps.map { "\($0.onNode)" }))
+          residency: result.snaps.map { "\($0.onNode)" },
+          waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0))
     } catch {
       return .refused("\(error)")
     }
@@ -115,6 +118,8 @@ import Workload
     LastWords.install()
     var refusals: [String: Int] = [:]
     var done = 0
+    var reached = [Int](repeating: 0, count: VMEvent.allCases.count)
+    var waits = 0
     for seed in first..<(first + runs) {
       LastWords.begin(UInt64(seed))
       defer { LastWords.end() }
@@ -128,6 +133,8 @@ import Workload
       switch outcome {
       case .done(let ending):
         done += 1
+        waits += ending.waits > 0 ? 1 : 0
+        for event in reached.indices where ending.counters[event] > 0 { reached[event] += 1 }
         if !ending.faults.isEmpty { Issue.record("seed \(seed): \(ending.faults.prefix(3))") }
       case .refused(let text):
         let isFault = text.contains("books do not agree") || text.contains("nothing can run")
@@ -138,7 +145,16 @@ import Workload
       if try Self.run(fuzz) != outcome { Issue.record("seed \(seed): the second run differs from the first") }
     }
     print("fuzz: \(done) of \(runs) runs ended, refused:", refusals)
-    // A generator whose cases are all refused would test nothing.
-    if runs >= 100 { #expect(done * 2 > runs, "only \(done) of \(runs) runs ended: \(refusals)") }
+    print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
+    guard runs >= 200 else { return }
+    // A generator whose cases are all refused, or leave paths alone, would test nothing.
+    #expect(done * 2 > runs, "only \(done) of \(runs) runs ended: \(refusals)")
+    #expect(waits > 0)
+    for event: VMEvent in [
+      .pgdemote_kswapd, .pgdemote_direct, .pgpromote_success, .pgpromote_tried, .pgmigrate_fail, .thp_migration_success,
+      .thp_migration_split, .thp_fault_fallback, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
+    ] {
+      #expect(reached[event.rawValue] > 0, "no run has \(event.name)")
+    }
   }
 }
