@@ -55,6 +55,8 @@ let package = Package(
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
+    .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
+    .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),
     .testTarget(
       name: "FuzzTests",
       dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
