@@ -130,6 +130,8 @@ final class Scheduler {
     if thread.lastCPU != cpu || switches > 0 { thread.debt += switchCost }
     switches += 1
     thread.lastCPU = cpu
+    // CPUs are up to an epoch apart: a thread that changes them does not go back in time.
+    cpus[cpu].clock = max(cpus[cpu].clock, thread.stoppedAt)
     thread.pickedAt = cpus[cpu].clock
     cpus[cpu].current = thread
     return thread
@@ -138,6 +140,7 @@ final class Scheduler {
   /// Accounts `elapsed` time of the current thread, which ended at `now`; takes it off the CPU when it no longer runs.
   func account(_ cpu: Int, now: Picoseconds) {
     guard let thread = cpus[cpu].current else { return }
+    thread.stoppedAt = now
     let elapsed = now - cpus[cpu].clock
     cpus[cpu].clock = now
     cpus[cpu].busyTime += elapsed
