@@ -58,6 +58,8 @@ let package = Package(
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
     .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),
     .testTarget(
+      name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(
       name: "FuzzTests",
       dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
   ],
