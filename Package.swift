@@ -60,6 +60,9 @@ let package = Package(
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    .testTarget(
       name: "FuzzTests",
       dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
   ],

@@ -115,7 +115,7 @@ private struct FuzzMaker {
       writes.append("kernel.numa_balancing_promote_rate_limit_MBps=\(one(of: [0, 1, 10, 1000]))")
     }
     if chance(90) {
-        writes.append("sim.time_scale=\(one(of: [100, 1000, 5000, 20_000, 20_000]))")
+      writes.append("sim.time_scale=\(one(of: [100, 1000, 5000, 20_000, 20_000]))")
     }
     let prefix = "debug.sched.numa_balancing."
     if chance(30) { writes.append("\(prefix)scan_delay_ms=\(one(of: [0, 10, 1000]))") }
@@ -206,7 +206,8 @@ private struct FuzzMaker {
       let pages = max(total / count + random.below(200) - 100, 1)
       regions.append(
         Region(
-          name: "R\(i)", pages: pages, process: i < processes ? i : random.below(processes), isRemapped: i >= processes && chance(40),
+          name: "R\(i)", pages: pages, process: i < processes ? i : random.below(processes),
+          isRemapped: i >= processes && chance(40),
           isFile: isOver ? chance(70) : chance(15)))
     }
   }
@@ -247,7 +248,8 @@ private struct FuzzMaker {
     case 3: keys += ["pattern: zipf", "exponent: \(one(of: ["0.5", "1", "1.3"]))"]
     case 4:
       keys += [
-        "pattern: drift", "hot: \(max(pages / 10, 1))", "hot_share: \(number(1...100))%", "period: \(number(50...5000))",
+        "pattern: drift", "hot: \(max(pages / 10, 1))", "hot_share: \(number(1...100))%",
+        "period: \(number(50...5000))",
       ]
     default: keys += ["pattern: chase"]
     }

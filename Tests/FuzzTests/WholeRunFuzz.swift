@@ -85,7 +85,8 @@ import Workload
       for (index, task) in result.tasks.enumerated() {
         guard let planned = plannedAccesses(spec.tasks[index]) else { continue }
         require(
-          planned == task.totals.accesses, "task \(task.name) was to make \(planned) accesses, made \(task.totals.accesses)")
+          planned == task.totals.accesses,
+          "task \(task.name) was to make \(planned) accesses, made \(task.totals.accesses)")
       }
     }
     return faults

@@ -116,7 +116,8 @@ import Units
     memory.drainAllPerCPULists()
     // Movable pages on LRU lists do not help an unmovable request to a block; 128 free ones are too few.
     exhaust(memory)
-    let block = memory.frames[Int(memory.zones[0].start)].flags & FrameFlags.kindMask == FrameFlags.kindFolio
+    let block =
+      memory.frames[Int(memory.zones[0].start)].flags & FrameFlags.kindMask == FrameFlags.kindFolio
       ? memory.zones[0].start : memory.zones[0].start + 512
     for slot in 0..<900 {
       let pfn = memory.folio(slot: slot)

@@ -22,7 +22,8 @@ final class Bench {
     let layouts = pages.enumerated().map { id, pages in
       NodeLayout(
         tier: id, cpus: id == 0 ? 0..<4 : 4..<4,
-        zones: id == 1 ? slowZones ?? [ZoneLayout(kind: .normal, pages: pages)] : [ZoneLayout(kind: .normal, pages: pages)])
+        zones: id == 1
+          ? slowZones ?? [ZoneLayout(kind: .normal, pages: pages)] : [ZoneLayout(kind: .normal, pages: pages)])
     }
     memory = Memory(nodes: layouts, cpuCount: 4, virtualPages: 8192, rules: rules, knobs: knobs)
     let link = LinkProperties(

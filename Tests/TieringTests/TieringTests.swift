@@ -35,7 +35,9 @@ private struct Bench {
 
   func map(_ slots: Range<Int>, node: Int, isWrite: Bool = false, isFile: Bool = false) {
     for slot in slots {
-      guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: isFile, node: node, cpu: 0) else { fatalError("no room") }
+      guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: isFile, node: node, cpu: 0) else {
+        fatalError("no room")
+      }
     }
     memory.drainAllLRUBatches()
   }
@@ -326,7 +328,10 @@ private struct Bench {
   }
 
   @Test func theNextWindowStartsAfterItsFirstCandidate() {
-    let bench = Bench { $0.promoteRateLimit = 1; $0.hotThreshold = 100_000 }
+    let bench = Bench {
+      $0.promoteRateLimit = 1
+      $0.hotThreshold = 100_000
+    }
     bench.map(0..<1200, node: 1)
     bench.scan(0..<1200, at: 9_900)
     #expect((0..<600).filter { bench.fault($0, at: 10_000).promotes }.count == 256)
