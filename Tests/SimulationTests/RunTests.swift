@@ -132,7 +132,7 @@ private let hotTail = """
 
   // MARK: Waits
 
-  @Test func athreadThatTouchesAPageUnderMigrationWaits() throws {
+  @Test func aThreadThatTouchesAPageUnderMigrationWaits() throws {
     // Copies of 4 ms each and two threads on the same few pages, one LRU batch: while one promotes a page the other
     // meets it.
     let text = """
@@ -217,13 +217,13 @@ private let hotTail = """
         - name: hot
           process: p
           mlp: 1
-          phases: [{access: B, write_every: 1}, {access: B, first: 5000, rounds: 200, think: 1us}]
+          phases: [{access: B, write_every: 1}, {access: B, first: 5000, rounds: 60, think: 1us}]
         - name: churn
           process: p
           repeat: forever
           phases: [{map: A}, {access: A, write_every: 1}, {punch: A, share: 50%, seed: 3}, {unmap: A}]
       """,
-      tieringMachine + ["hw.cpus=4", "debug.check=epoch", "sim.sample_interval=200us"])
+      tieringMachine + ["hw.cpus=4", "debug.check=epoch", "sim.sample_interval=2ms"])
     #expect(result.count(.pgdemote_kswapd) > 1000)
   }
 
@@ -363,7 +363,7 @@ private let hotTail = """
     let text =
       hotTail + """
 
-          - {name: other, threads: 3, repeat: forever, phases: [{access: A, pattern: zipf, accesses: 500}, {sleep: 50us}]}
+          - {name: other, threads: 3, repeat: forever, phases: [{access: A, pattern: zipf, accesses: 500}, {sleep: 500us}]}
         """
     let settings = tieringMachine + ["hw.cpus=3"]
     let (a, b) = (try simulate(text, settings), try simulate(text, settings))
