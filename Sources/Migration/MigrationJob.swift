@@ -46,7 +46,6 @@ public final class MigrationJob {
   private var baseInBatch = false
 
   private var succeeded = 0
-  private var failedFolios = 0
   private var failedPages = 0
   private var hugeSucceeded = 0
   private var hugeFailed = 0
@@ -92,7 +91,6 @@ public final class MigrationJob {
     isSplitPass = false
     outOfMemory = false
     succeeded = 0
-    failedFolios = 0
     failedPages = 0
     hugeSucceeded = 0
     hugeFailed = 0
@@ -250,13 +248,12 @@ public final class MigrationJob {
     let pages = memory.pages(of: old)
     if pages > 1 && reason != .numaMisplaced {
       memory.splitHuge(old)
-      hugeFailed += 1
+      // 5.13 counts a 2 MiB folio as failed only when it could not be split.
+      if memory.rules.migratesInBatches { hugeFailed += 1 }
       hugeSplit += 1
-      failedFolios += 1
       for i in 0..<pages { splits.append(old + PFN(i)) }
       return true
     }
-    failedFolios += 1
     failedPages += pages
     if pages > 1 { hugeFailed += 1 }
     if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_nomem] += pages }
@@ -322,7 +319,7 @@ public final class MigrationJob {
     if memory.rules.isTPP && reason == .numaMisplaced && (hugeSucceeded > 0 || hugeFailed > 0) { return }
     trace.add(
       MigrateRecord(
-        time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedFolios, hugeSucceeded: hugeSucceeded,
+        time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedPages, hugeSucceeded: hugeSucceeded,
         hugeFailed: hugeFailed, hugeSplit: hugeSplit, mode: mode, reason: reason))
   }
 }
