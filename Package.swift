@@ -62,6 +62,17 @@ let package = Package(
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),
+    .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
+    .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
+    .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),
+    .testTarget(
+      name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -33,7 +33,8 @@ public struct LinkProperties: Equatable, Sendable {
 ///
 /// **Loaded latency.** With ρ the share of the peak that an epoch used, latency is
 /// `L0 * (1 + queue * ρ / (2 (1 - ρ)))` for ρ up to 0.95: the mean wait of an M/D/1 queue, of which `queue`, in 1/1000, is
-/// felt (uncalibrated). Beyond that the link is saturated: every access takes `stretch` times as long, and `stretch` moves
+/// felt (uncalibrated). The factor moves a quarter of the way each epoch: at once, it would swing between an idle and an
+/// overloaded link, and threads would draw a tenth more than the peak. Beyond that the link is saturated: every access takes `stretch` times as long, and `stretch` moves
 /// half of the way to the value at which demand equals the peak, so that closed-loop threads settle at the published
 /// bandwidth.
 public final class Links {
@@ -118,11 +119,15 @@ public final class Links {
     var changed = false
     for node in nodes.indices {
       let busy = readBytes[node] | writeBytes[node] | readLoad[node] | writeLoad[node]
-      if busy == 0 && stretch[node].read == Links.unit && stretch[node].write == Links.unit { continue }
+      let idle = (read: Links.unit, write: Links.unit)
+      if busy == 0 && stretch[node] == idle && queueing[node] == idle { continue }
       let link = nodes[node]
       readLoad[node] = load(bytes: readBytes[node], bandwidth: link.readBandwidth, elapsed: elapsed)
       writeLoad[node] = load(bytes: writeBytes[node], bandwidth: link.writeBandwidth, elapsed: elapsed)
-      let newQueueing = (read: queueingFactor(readLoad[node]), write: queueingFactor(writeLoad[node]))
+      let newQueueing = (
+        read: approach(queueing[node].read, queueingFactor(readLoad[node]), elapsed: elapsed),
+        write: approach(queueing[node].write, queueingFactor(writeLoad[node]), elapsed: elapsed)
+      )
       let newStretch = (
         read: stretchFactor(stretch[node].read, load: readLoad[node]),
         write: stretchFactor(stretch[node].write, load: writeLoad[node])
@@ -146,6 +151,13 @@ public final class Links {
   private func queueingFactor(_ load: Int) -> Int {
     let capped = min(load, Links.unit * 95 / 100)
     return Links.unit + Links.unit * queue * capped / (2 * (Links.unit - capped) * 1000)
+  }
+
+  /// A quarter of the way from `now` to `target`, at least one unit; all of it when much more than an epoch has passed.
+  private func approach(_ now: Int, _ target: Int, elapsed: Picoseconds) -> Int {
+    if elapsed >= 8 * epoch { return target }
+    let part = (target - now) / 4
+    return part != 0 ? now + part : now + (target - now).signum()
   }
 
   private func stretchFactor(_ now: Int, load: Int) -> Int {

@@ -50,6 +50,9 @@ public enum FrameFlags {
   /// A later page of a 2 MiB folio.
   public static let kindTail: UInt32 = 5
 
+  /// First page of a block that a running migration has allocated and nothing maps yet.
+  public static let kindTarget: UInt32 = 6
+
   static let orderShift: UInt32 = 4
   static let orderMask: UInt32 = 0xF << 4
   static let typeShift: UInt32 = 8
@@ -76,6 +79,8 @@ public enum FrameFlags {
   public static let dirty: UInt32 = 1 << 24
   /// Queued in a per-CPU activation batch (5.13's activate_page pagevec).
   public static let activating: UInt32 = 1 << 25
+  /// Its mapping went away while it was isolated: whoever isolated it frees it.
+  static let orphaned: UInt32 = 1 << 26
   /// Flags a migration carries from the old page to the new one (folio_migrate_flags, mm/migrate.c).
   static let carried: UInt32 = active | referenced | workingset | file | dirty
 }

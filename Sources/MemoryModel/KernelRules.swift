@@ -32,7 +32,8 @@ public enum KernelRules: String, CaseIterable, Sendable {
   public var perCPUListsTune: Bool { self != .tpp2021 }
   /// Whether the allocator's first pass skips nodes whose kswapd is awake (6.19 and later).
   public var skipsNodesWithActiveKswapd: Bool { self == .v7_1 }
-  /// Whether promotion with ample room counts `pgpromote_candidate_nrl` instead of `pgpromote_candidate`.
+  /// Whether promotion with ample room counts `pgpromote_candidate_nrl` (2025 and later); before that it counts nothing, so
+  /// that pgpromote_success can exceed pgpromote_candidate.
   public var countsUnlimitedCandidates: Bool { self == .v7_1 }
   /// Whether kswapd's failure count is reset only when the node ends balanced (7.1) or on any progress.
   public var failuresResetNeedsBalance: Bool { self == .v7_1 }

@@ -15,6 +15,7 @@ extension Memory {
   }
 
   private func checkZones(_ fault: (String) -> Void) {
+    var isolated = [Int](repeating: 0, count: nodeCount)
     for index in 0..<zoneCount {
       let zone = zones[index]
       var free = 0
@@ -38,12 +39,15 @@ extension Memory {
       }
       if free != zone.free { fault("zone \(index): \(free) pages on free lists, nr_free_pages \(zone.free)") }
       if free > zone.managed { fault("zone \(index): more free than managed") }
-      checkFrames(of: zone, fault)
+      checkFrames(of: zone, isolated: &isolated[zone.node], fault)
+    }
+    for node in 0..<nodeCount where isolated[node] != nodes[node].isolated {
+      fault("node \(node): \(isolated[node]) pages are isolated, counted \(nodes[node].isolated)")
     }
   }
 
   /// Walks a zone's frames block by block: free, per-CPU, kernel, folio, each exactly once.
-  private func checkFrames(of zone: Zone, _ fault: (String) -> Void) {
+  private func checkFrames(of zone: Zone, isolated: inout Int, _ fault: (String) -> Void) {
     var pfn = zone.start
     var counted = (free: 0, perCPU: 0)
     while pfn < zone.end {
@@ -55,8 +59,11 @@ extension Memory {
         counted.free += Int(size)
       case FrameFlags.kindPerCPU: counted.perCPU += 1
       case FrameFlags.kindKernel: break
+      case FrameFlags.kindTarget: size = 1 << PFN(order(of: pfn))
       case FrameFlags.kindFolio:
         size = 1 << PFN(order(of: pfn))
+        if flags & (FrameFlags.onLRU | FrameFlags.inBatch) == 0 { isolated += Int(size) }
+        if flags & FrameFlags.orphaned != 0 { break }
         let slot = Int(frames[Int(pfn)].owner)
         if slot >= table.pages || table.frame[slot] != pfn { fault("folio \(pfn): its slot \(slot) does not map it") }
       default:
@@ -136,7 +143,7 @@ extension Memory {
 
   /// Unmaps and frees one base page (MADV_DONTNEED); false when it is not mapped or part of a huge page.
   public func unmapPage(slot: Int, cpu: Int) -> Bool {
-    guard table.pmd[slot >> Page.hugeOrder] == 0, table.hot[slot] & PTE.present != 0 else { return false }
+    guard table.pmd[slot >> Page.hugeOrder] == 0, table.hot[slot] != 0 else { return false }
     releaseMapped(table.frame[slot], slot: slot, order: 0, cpu: cpu)
     return true
   }

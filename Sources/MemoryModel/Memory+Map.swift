@@ -97,8 +97,9 @@ extension Memory {
 
   // MARK: Migration's steps
 
-  /// Replaces a folio's mapping by a migration entry (`try_to_migrate`): accesses wait from here on.
-  public func unmapForMigration(_ pfn: PFN) {
+  /// Replaces a folio's mapping by a migration entry (`try_to_migrate`): accesses wait from here on. `new` is the block it
+  /// will move to.
+  public func unmapForMigration(_ pfn: PFN, to new: PFN) {
     let slot = Int(frames[Int(pfn)].owner)
     let order = order(of: pfn)
     let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
@@ -108,6 +109,8 @@ extension Memory {
     }
     setEntry(slot: slot, order: order, PTE.special | entry & PTE.accessed)
     frames[Int(pfn)].flags |= FrameFlags.migrating
+    frames[Int(new)].flags =
+      frames[Int(new)].flags & FrameFlags.zoneMask | FrameFlags.kindTarget | UInt32(order) << FrameFlags.orderShift
   }
 
   /// Copies a folio's content tags to its destination.
@@ -121,6 +124,12 @@ extension Memory {
   public func finishMigration(from old: PFN, to new: PFN, inaccessible: Bool, setDemoted: Bool, cpu: Int) {
     let slot = Int(frames[Int(old)].owner)
     let order = order(of: old)
+    if frames[Int(old)].flags & FrameFlags.orphaned != 0 {
+      nodes[self.node(of: old)].isolated -= 1 << order
+      retire(old, order: order, cpu: cpu)
+      retire(new, order: order, cpu: cpu)
+      return
+    }
     let carried = frames[Int(old)].flags & FrameFlags.carried
     makeFolio(new, order: order, slot: slot, carrying: carried | (setDemoted ? FrameFlags.demoted : 0))
     let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
@@ -132,6 +141,15 @@ extension Memory {
     nodes[self.node(of: old)].isolated -= 1 << order
     retire(old, order: order, cpu: cpu)
     addToLRU(new, cpu: cpu)
+  }
+
+  /// Frees an isolated folio whose mapping went away meanwhile; false when it still has one.
+  public func releaseOrphan(_ pfn: PFN, cpu: Int) -> Bool {
+    guard frames[Int(pfn)].flags & FrameFlags.orphaned != 0 else { return false }
+    let order = order(of: pfn)
+    nodes[node(of: pfn)].isolated -= 1 << order
+    retire(pfn, order: order, cpu: cpu)
+    return true
   }
 
   /// Undoes `unmapForMigration`: the old mapping is restored.
@@ -177,18 +195,23 @@ extension Memory {
   }
 
   /// Unmaps and frees everything in a range of slots (`munmap`), page tables that become empty included. The range is
-  /// a whole region.
-  public func unmap(slots: Range<Int>, cpu: Int) {
+  /// a whole region. Returns the base pages that were mapped.
+  @discardableResult
+  public func unmap(slots: Range<Int>, cpu: Int) -> Int {
+    var pages = 0
     var slot = slots.lowerBound
     while slot < slots.upperBound {
       let block = slot >> Page.hugeOrder
       if table.pmd[block] != 0 {
         releaseMapped(table.frame[slot], slot: slot, order: Page.hugeOrder, cpu: cpu)
         slot += Page.perHuge
+        pages += Page.perHuge
         continue
       }
-      if table.hot[slot] & PTE.present != 0 {
+      // Not 0: present, or a migration entry.
+      if table.hot[slot] != 0 {
         releaseMapped(table.frame[slot], slot: slot, order: 0, cpu: cpu)
+        pages += 1
       }
       slot += 1
     }
@@ -202,14 +225,20 @@ extension Memory {
       }
       block += 1
     }
+    return pages
   }
 
+  /// Takes a folio's mapping away and frees it. One that is isolated, be it under migration, is freed by whoever holds
+  /// it: the isolation's reference is the last one.
   func releaseMapped(_ pfn: PFN, slot: Int, order: Int, cpu: Int) {
-    precondition(frames[Int(pfn)].flags & FrameFlags.migrating == 0, "a page under migration was unmapped")
     let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
     if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: order) }
     setEntry(slot: slot, order: order, 0)
     table.frame[slot] = 0
+    guard frames[Int(pfn)].flags & (FrameFlags.onLRU | FrameFlags.inBatch) != 0 else {
+      frames[Int(pfn)].flags |= FrameFlags.orphaned
+      return
+    }
     dropFromLRU(pfn, cpu: cpu)
     retire(pfn, order: order, cpu: cpu)
   }
@@ -236,6 +265,7 @@ extension Memory {
     table.frame[slot] = 0
     nodes[node(of: pfn)].isolated -= 1
     retire(pfn, order: 0, cpu: cpu)
+    onPageDropped?(slot)
     return wasDirty
   }
 
@@ -287,6 +317,8 @@ extension Memory {
 
   /// Makes a PROT_NONE entry accessible again after a hint fault, young.
   public func unprotect(slot: Int) {
+    // The page may have been unmapped since the fault.
+    guard entry(slot: slot) & PTE.hint == PTE.hint else { return }
     let block = slot >> Page.hugeOrder
     if table.pmd[block] != 0 {
       table.pmd[block] = table.pmd[block] & ~PTE.special | PTE.accessed

@@ -82,6 +82,9 @@ public final class Memory {
   /// Set when some node's `kswapdWakePending` is.
   public var anyWakePending = false
 
+  /// Called with the slot of a file page that reclaim dropped: its process has one page fewer.
+  public var onPageDropped: ((_ slot: Int) -> Void)?
+
   /// Whether demotion is on (mm.numa.demotion_enabled).
   public var demotionEnabled = false
   /// Whether khugepaged runs and so raises vm.min_free_kbytes.

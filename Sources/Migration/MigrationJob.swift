@@ -46,7 +46,6 @@ public final class MigrationJob {
   private var baseInBatch = false
 
   private var succeeded = 0
-  private var failedFolios = 0
   private var failedPages = 0
   private var hugeSucceeded = 0
   private var hugeFailed = 0
@@ -92,7 +91,6 @@ public final class MigrationJob {
     isSplitPass = false
     outOfMemory = false
     succeeded = 0
-    failedFolios = 0
     failedPages = 0
     hugeSucceeded = 0
     hugeFailed = 0
@@ -133,6 +131,7 @@ public final class MigrationJob {
       let old = pending[pendingIndex]
       pendingIndex += 1
       let size = memory.pages(of: old)
+      if takeFreed(old, cpu: cpu) { continue }
       pages += size
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
         if noTarget(for: old) { continue }
@@ -196,6 +195,7 @@ public final class MigrationJob {
     while pendingIndex < pending.count {
       let old = pending[pendingIndex]
       pendingIndex += 1
+      if takeFreed(old, cpu: cpu) { continue }
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
         if noTarget(for: old) {
           // A split folio's pages are tried in its place, in the same pass.
@@ -248,13 +248,12 @@ public final class MigrationJob {
     let pages = memory.pages(of: old)
     if pages > 1 && reason != .numaMisplaced {
       memory.splitHuge(old)
-      hugeFailed += 1
+      // 5.13 counts a 2 MiB folio as failed only when it could not be split.
+      if memory.rules.migratesInBatches { hugeFailed += 1 }
       hugeSplit += 1
-      failedFolios += 1
       for i in 0..<pages { splits.append(old + PFN(i)) }
       return true
     }
-    failedFolios += 1
     failedPages += pages
     if pages > 1 { hugeFailed += 1 }
     if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_nomem] += pages }
@@ -262,8 +261,17 @@ public final class MigrationJob {
     return false
   }
 
+  /// A folio that was unmapped since it was isolated is freed here and counts as moved ("freed from under us").
+  private func takeFreed(_ old: PFN, cpu: Int) -> Bool {
+    let pages = memory.pages(of: old)
+    guard memory.releaseOrphan(old, cpu: cpu) else { return false }
+    succeeded += pages
+    if pages > 1 { hugeSucceeded += 1 }
+    return true
+  }
+
   private func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
-    memory.unmapForMigration(old)
+    memory.unmapForMigration(old, to: new)
     trace.add(costs.unmap, .unmap, reason)
     // A PMD-mapped folio is not covered by the batched flush.
     return costs.unmap + (memory.order(of: old) > 0 ? flush() : 0)
@@ -301,6 +309,7 @@ public final class MigrationJob {
 
   private func end(now: Picoseconds, cpu: Int) {
     phase = .idle
+    leftovers.removeAll { memory.releaseOrphan($0, cpu: cpu) }
     memory.vmstat[.pgmigrate_success] += succeeded
     memory.vmstat[.pgmigrate_fail] += failedPages
     memory.vmstat[.thp_migration_success] += hugeSucceeded
@@ -310,7 +319,7 @@ public final class MigrationJob {
     if memory.rules.isTPP && reason == .numaMisplaced && (hugeSucceeded > 0 || hugeFailed > 0) { return }
     trace.add(
       MigrateRecord(
-        time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedFolios, hugeSucceeded: hugeSucceeded,
+        time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedPages, hugeSucceeded: hugeSucceeded,
         hugeFailed: hugeFailed, hugeSplit: hugeSplit, mode: mode, reason: reason))
   }
 }

@@ -51,7 +51,7 @@ public struct MigrateRecord: Sendable {
   public var caller: Int
   /// Base pages moved.
   public var succeeded: Int
-  /// Folios not moved.
+  /// Base pages tried and not moved; those of a folio that was split are tried once more by themselves.
   public var failed: Int
   public var hugeSucceeded: Int
   public var hugeFailed: Int

@@ -42,6 +42,8 @@ final class ModelThread {
   var virtualTime: Picoseconds = 0
   var deadline: Picoseconds = 0
   var pickedAt: Picoseconds = 0
+  /// When it last ran.
+  var stoppedAt: Picoseconds = 0
   /// When it last became runnable without running: for the time spent waiting for a CPU.
   var queuedSince: Picoseconds = 0
   var queuedTime: Picoseconds = 0

@@ -141,6 +141,8 @@ final class Scheduler {
     if thread.lastCPU != cpu || switches > 0 { thread.debt += switchCost }
     switches += 1
     thread.lastCPU = cpu
+    // CPUs are up to an epoch apart: a thread that changes them does not go back in time.
+    cpus[cpu].clock = max(cpus[cpu].clock, thread.stoppedAt)
     thread.pickedAt = cpus[cpu].clock
     cpus[cpu].current = thread
     return thread
@@ -151,6 +153,7 @@ final class Scheduler {
   /// Virtual time follows the thread's own CPU clock, `charged`: what that clock does not show is not weighed either.
   func account(_ cpu: Int, now: Picoseconds, charged: Picoseconds) {
     guard let thread = cpus[cpu].current else { return }
+    thread.stoppedAt = now
     cpus[cpu].busyTime += now - cpus[cpu].clock
     cpus[cpu].clock = now
     thread.virtualTime += charged

@@ -48,8 +48,7 @@ extension Simulation {
     guard let at = space.regions.firstIndex(where: { $0.region == region }) else { return }
     let range = space.regions[at].slots
     space.regions.remove(at: at)
-    space.rss -= memory.residency(slots: range).reduce(0, +)
-    memory.unmap(slots: range, cpu: cpu)
+    space.rss -= memory.unmap(slots: range, cpu: cpu)
   }
 
   func punch(_ punch: PunchSpec, in space: AddressSpace, cpu: Int) {

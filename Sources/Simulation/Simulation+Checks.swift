@@ -23,7 +23,7 @@ extension Simulation {
       v(.numa_pte_updates) >= 512 * v(.numa_huge_pte_updates), "numa_pte_updates >= 512 numa_huge_pte_updates")
     require(
       v(.compact_stall) == v(.compact_success) + v(.compact_fail), "compact_stall = compact_success + compact_fail")
-    if !memory.rules.isTPP {
+    if memory.rules.countsUnlimitedCandidates {
       require(
         v(.pgpromote_success) <= v(.pgpromote_candidate) + v(.pgpromote_candidate_nrl),
         "pgpromote_success <= pgpromote_candidate + pgpromote_candidate_nrl")

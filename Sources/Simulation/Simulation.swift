@@ -139,6 +139,9 @@ public final class Simulation {
         scan: AddressSpaceScan(start: 0, knobs: balancing, clock: clock))
       spaces.append(space)
     }
+    memory.onPageDropped = { [unowned self] slot in
+      spaces.first { $0.slots.contains(slot) }?.rss -= 1
+    }
     for (index, region) in spec.regions.enumerated() where region.isMappedAtStart {
       map(region: index, in: spaces[region.process])
     }

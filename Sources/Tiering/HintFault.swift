@@ -98,8 +98,7 @@ public struct HintFaultPolicy {
     let state = memory.nodes + target
     if memory.hasAmpleRoom(node: target) {
       state.pointee.hotThreshold = 0
-      memory.vmstat[memory.rules.countsUnlimitedCandidates ? .pgpromote_candidate_nrl : .pgpromote_candidate] += pages
-      if !memory.rules.countsUnlimitedCandidates { state.pointee.promoteCandidates += pages }
+      if memory.rules.countsUnlimitedCandidates { memory.vmstat[.pgpromote_candidate_nrl] += pages }
       return true
     }
     adjustThreshold(target, milliseconds: milliseconds)

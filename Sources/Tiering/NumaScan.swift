@@ -111,8 +111,11 @@ public struct NumaScanner {
     let stamp = UInt32(truncatingIfNeeded: clock.milliseconds(now))
     let tiering = knobs.mode & 2 != 0
     let skipTopTier = knobs.mode & 1 == 0
-    if space.region >= regions.count || space.slot < 0 {
-      if space.region >= regions.count { startPass(&space, now: now) }
+    // The first region that ends behind the saved address; past the last one a new pass begins at once (vma_next).
+    if let next = regions.firstIndex(where: { $0.slots.upperBound > space.slot }), space.slot >= 0 {
+      space.region = next
+    } else {
+      if space.slot >= 0 { startPass(&space, now: now) }
       space.region = 0
       space.slot = regions[0].slots.lowerBound
     }

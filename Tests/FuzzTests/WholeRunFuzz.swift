@@ -1,0 +1,161 @@
+// Whole runs of random machines, knobs and workloads; the books must agree after each, and a seed must repeat itself.
+//
+// PAGEFERRY_FUZZ_RUNS says how many, PAGEFERRY_FUZZ_FIRST which seed is the first. A failure names its seed;
+// PAGEFERRY_FUZZ_FIRST=seed PAGEFERRY_FUZZ_RUNS=1 repeats it and prints the case.
+import Foundation
+import MemoryModel
+import Simulation
+import Sysctl
+import Testing
+import Units
+import Workload
+
+@Suite(.serialized) struct WholeRunFuzz {
+  private static func setting(_ name: String, default value: Int) -> Int {
+    ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? value
+  }
+
+  /// Runs asked for: few without optimisation.
+  private static var runs: Int {
+    #if DEBUG
+      setting("PAGEFERRY_FUZZ_RUNS", default: 200)
+    #else
+      setting("PAGEFERRY_FUZZ_RUNS", default: 2000)
+    #endif
+  }
+
+  /// How one run ended.
+  private enum Outcome: Equatable {
+    case done(Ending)
+    /// A typed error: not a failure unless it says so itself.
+    case refused(String)
+  }
+
+  /// What two runs of one seed must have in common.
+  private struct Ending: Equatable {
+    var elapsed: Picoseconds
+    var counters: [Int]
+    var accesses: Int
+    var samples: Int
+    var faults: [String]
+    var residency: [String]
+    /// Accesses that waited for a page under migration.
+    var waits: Int
+  }
+
+  private static func run(_ fuzz: FuzzCase) throws -> Outcome {
+    let spec = try WorkloadFile.parse(text: fuzz.workload, path: "fuzz.yaml")
+    let tree = try fuzz.tree()
+    do throws(RunError) {
+      let result = try Simulation(spec, tree: tree).run()
+      return .done(
+        Ending(
+          elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
+          samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec),
+          residency: result.snaps.map { "\($0.onNode)" },
+          waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0))
+    } catch {
+      return .refused("\(error)")
+    }
+  }
+
+  /// What a finished run must satisfy beyond the model's own checks.
+  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec) -> [String] {
+    var faults: [String] = []
+    func require(_ holds: Bool, _ text: @autoclosure () -> String) { if !holds { faults.append(text()) } }
+    let totals = result.totals
+    require(totals.reads + totals.writes == totals.accesses, "reads + writes are not the accesses")
+    require(totals.fastAccesses <= totals.accesses, "more fast accesses than accesses")
+    for task in result.tasks {
+      for use in task.totals.time.indices where task.totals.time[use] < 0 {
+        faults.append("task \(task.name) spent \(task.totals.time[use]) ps on \(TimeUse(rawValue: use)!)")
+      }
+    }
+    var mapped = 0
+    let memory = result.memory
+    var slot = 0
+    while slot < memory.table.pages {
+      let entry = memory.entry(slot: slot)
+      mapped += entry & PTE.hint == 0 ? 0 : 1
+      slot += 1
+    }
+    let resident = result.processes.reduce(0) { $0 + $1.pages }
+    require(mapped == resident, "\(mapped) pages are mapped, the processes count \(resident)")
+    if !result.isCut {
+      for (index, task) in result.tasks.enumerated() {
+        guard let planned = plannedAccesses(spec.tasks[index]) else { continue }
+        require(
+          planned == task.totals.accesses,
+          "task \(task.name) was to make \(planned) accesses, made \(task.totals.accesses)")
+      }
+    }
+    return faults
+  }
+
+  private static func plannedAccesses(_ task: TaskSpec) -> Int? {
+    func count(_ phases: [PhaseSpec]) -> Int? {
+      var sum = 0
+      for phase in phases {
+        switch phase.action {
+        case .access(let access): sum += access.accesses * access.rounds
+        case .loop(.times(let times), let body):
+          guard let inner = count(body) else { return nil }
+          sum += times * inner
+        case .loop(.forever, _): return nil
+        default: break
+        }
+      }
+      return sum
+    }
+    guard case .times(let times) = task.repeats, case .phases(let phases) = task.work, let once = count(phases) else {
+      return nil
+    }
+    return once * times * task.weight
+  }
+
+  @Test func booksAgreeAndSeedsRepeat() throws {
+    let first = Self.setting("PAGEFERRY_FUZZ_FIRST", default: 0)
+    let runs = Self.runs
+    LastWords.install()
+    var refusals: [String: Int] = [:]
+    var done = 0
+    var reached = [Int](repeating: 0, count: VMEvent.allCases.count)
+    var waits = 0
+    for seed in first..<(first + runs) {
+      LastWords.begin(UInt64(seed))
+      defer { LastWords.end() }
+      let fuzz = FuzzCase(seed: UInt64(seed))
+      if runs == 1 { print(fuzz) }
+      let outcome: Outcome
+      do { outcome = try Self.run(fuzz) } catch {
+        Issue.record("seed \(seed): the case is not valid: \(error)")
+        continue
+      }
+      switch outcome {
+      case .done(let ending):
+        done += 1
+        waits += ending.waits > 0 ? 1 : 0
+        for event in reached.indices where ending.counters[event] > 0 { reached[event] += 1 }
+        if !ending.faults.isEmpty { Issue.record("seed \(seed): \(ending.faults.prefix(3))") }
+      case .refused(let text):
+        let isFault = text.contains("books do not agree") || text.contains("nothing can run")
+        if isFault { Issue.record("seed \(seed): \(text)") }
+        // The words without the numbers, to count kinds.
+        refusals[String(text.filter { !$0.isNumber }.prefix(60)), default: 0] += 1
+      }
+      if try Self.run(fuzz) != outcome { Issue.record("seed \(seed): the second run differs from the first") }
+    }
+    print("fuzz: \(done) of \(runs) runs ended, refused:", refusals)
+    print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
+    guard runs >= 200 else { return }
+    // A generator whose cases are all refused, or leave paths alone, would test nothing.
+    #expect(done * 2 > runs, "only \(done) of \(runs) runs ended: \(refusals)")
+    #expect(waits > 0)
+    for event: VMEvent in [
+      .pgdemote_kswapd, .pgdemote_direct, .pgpromote_success, .pgpromote_tried, .pgmigrate_fail, .thp_migration_success,
+      .thp_migration_split, .thp_fault_fallback, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
+    ] {
+      #expect(reached[event.rawValue] > 0, "no run has \(event.name)")
+    }
+  }
+}

@@ -1,0 +1,91 @@
+// A memory of two nodes with pages to move, and a job that moves them.
+import Machine
+import MemoryModel
+import Units
+
+@testable import Migration
+
+/// Everything one migration needs.
+final class Bench {
+  let memory: Memory
+  let trace = MigrationTrace(limit: 100)
+  let links: Links
+  let job: MigrationJob
+  private(set) var now = 0
+
+  init(
+    _ rules: KernelRules, pages: [Int] = [8192, 8192], slowZones: [ZoneLayout]? = nil,
+    change: (inout CostKnobs) -> Void = { _ in }
+  ) {
+    var knobs = MemoryKnobs()
+    knobs.minFreeKbytes = 128
+    let layouts = pages.enumerated().map { id, pages in
+      NodeLayout(
+        tier: id, cpus: id == 0 ? 0..<4 : 4..<4,
+        zones: id == 1
+          ? slowZones ?? [ZoneLayout(kind: .normal, pages: pages)] : [ZoneLayout(kind: .normal, pages: pages)])
+    }
+    memory = Memory(nodes: layouts, cpuCount: 4, virtualPages: 8192, rules: rules, knobs: knobs)
+    let link = LinkProperties(
+      readLatency: 100 * Picoseconds.nanosecond, writeLatency: 100 * Picoseconds.nanosecond,
+      readBandwidth: 100_000_000_000, writeBandwidth: 100_000_000_000, threadReadBandwidth: 10_000_000_000,
+      threadWriteBandwidth: 10_000_000_000)
+    links = Links(
+      nodes: [LinkProperties](repeating: link, count: pages.count), epoch: 10 * Picoseconds.microsecond,
+      queuePermille: 250)
+    var costs = CostKnobs()
+    change(&costs)
+    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
+  }
+
+  /// Maps base pages or, in a block of 512 slots, a 2 MiB page on a node; all written.
+  func map(_ slots: Range<Int>, node: Int = 0) {
+    for slot in slots {
+      guard memory.mapBase(slot: slot, isWrite: true, isFile: false, node: node, cpu: 0) else { fatalError("no room") }
+    }
+    memory.drainAllLRUBatches()
+  }
+
+  func mapHuge(_ slot: Int, node: Int = 0) {
+    guard memory.mapHuge(slot: slot, isWrite: true, node: node, cpu: 0) else { fatalError("no 2 MiB block") }
+  }
+
+  /// Isolates the folios of these slots and starts a call on them.
+  func start(
+    slots: [Int], to node: Int = 1, reason: MigrateReason = .demotion, mode: MigrateMode = .async, runningCPUs: Int = 1
+  ) {
+    let folios = slots.map { memory.folio(slot: $0) }
+    for folio in folios {
+      guard memory.isolate(folio) else { fatalError("a folio is on no list") }
+    }
+    folios.withUnsafeBufferPointer {
+      job.start(
+        $0, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: reason, mode: mode,
+        runningCPUs: runningCPUs, caller: 0)
+    }
+  }
+
+  /// One step; nil when the call is over.
+  func step() -> Picoseconds? {
+    guard let time = job.step(now: now, cpu: 0) else { return nil }
+    now += time
+    return time
+  }
+
+  /// Steps to the end; the CPU time it took.
+  @discardableResult
+  func finish() -> Picoseconds {
+    var total = 0
+    while let time = step() { total += time }
+    return total
+  }
+
+  /// Puts what was not moved back on the lists.
+  func putBackLeftovers() { for folio in job.leftovers { memory.putBack(folio) } }
+
+  func isUnavailable(_ slot: Int) -> Bool { memory.entry(slot: slot) & PTE.hint == PTE.special }
+
+  func node(of slot: Int) -> Int { memory.node(of: memory.folio(slot: slot)) }
+
+  func flushes(_ reason: MigrateReason = .demotion) -> Int { trace.flushes[reason.rawValue] }
+}
