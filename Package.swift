@@ -51,6 +51,14 @@ let package = Package(
         "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .executableTarget(
+      name: "pageferry-bench",
+      dependencies: [
+        "Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks"),
+
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
