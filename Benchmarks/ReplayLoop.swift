@@ -24,7 +24,9 @@ enum ReplayLoop {
     let costs = AccessCosts()
     defer { costs.deallocate() }
     for node in 0..<memory.nodeCount {
-      for write in 0...1 { costs.cost[node << 1 | write] = node == 0 ? 27_500 : 62_500 }
+      for write in [false, true] {
+        costs.set(sizeClass: 0, node: node, isWrite: write, to: node == 0 ? 27_500 : 62_500)
+      }
     }
     var (bare, uniform, varied) = (Rounds(), Rounds(), Rounds())
     for _ in 0..<rounds {

@@ -97,9 +97,10 @@ final class UserThread: ThreadBody {
     for size in sizeClasses {
       for node in 0..<memory.nodeCount {
         for write in 0...1 {
-          costs.cost[size << 5 | node << 1 | write] =
-            program.spec.weight
-            * links.accessCost(node: node, isWrite: write == 1, bytes: 64 << size, mlpMilli: mlpMilli)
+          costs.set(
+            sizeClass: size, node: node, isWrite: write == 1,
+            to: program.spec.weight
+              * links.accessCost(node: node, isWrite: write == 1, bytes: 64 << size, mlpMilli: mlpMilli))
         }
       }
     }
@@ -113,11 +114,8 @@ final class UserThread: ThreadBody {
       for node in 0..<memory.nodeCount {
         var bytes = [0, 0]
         for write in 0...1 {
-          let entry = size << 5 | node << 1 | write
-          let count = costs.count[entry]
+          let (count, spent) = costs.take(sizeClass: size, node: node, isWrite: write == 1)
           guard count > 0 else { continue }
-          costs.count[entry] = 0
-          let spent = count * costs.cost[entry]
           accessTime += spent
           let isFast = memory.isTopTier(node)
           totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
