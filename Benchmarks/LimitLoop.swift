@@ -4,6 +4,10 @@
 import MemoryModel
 import Workload
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// One byte a page and an access source.
 final class LimitLoop {
   private let counters: UnsafeMutablePointer<UInt8>
@@ -13,12 +17,16 @@ final class LimitLoop {
   /// - Parameter isHashing: whether the source hashes page numbers; the bare loop does not.
   init(_ spec: AccessSpec, isHashing: Bool = false) {
     source = PatternSource(spec, baseSlot: 0, hashing: isHashing)
-    counters = .allocate(capacity: spec.first + spec.pages)
+    // Backed by 2 MiB pages where the kernel has them, as the model's own tables are.
+    let bytes = (spec.first + spec.pages + (1 << 21) - 1) & ~((1 << 21) - 1)
+    let raw = aligned_alloc(1 << 21, bytes)!
+    madvise(raw, bytes, Int32(MADV_HUGEPAGE))
+    counters = raw.bindMemory(to: UInt8.self, capacity: bytes)
     // Touches every page, so that no round pays for first touches.
-    counters.initialize(repeating: 1, count: spec.first + spec.pages)
+    counters.initialize(repeating: 1, count: bytes)
   }
 
-  deinit { counters.deallocate() }
+  deinit { free(counters) }
 
   /// Takes `count` accesses and counts them; returns the CPU time.
   func run(_ count: Int) -> Int {
