@@ -31,7 +31,7 @@ let package = Package(
     .target(
       name: "Workload",
       dependencies: [
-        "Trace", "MemoryModel", "Sysctl", "Units", "Events", .product(name: "Yams", package: "Yams"),
+        "Trace", "MemoryModel", "Sysctl", "Units", "Events", "CPlatform", .product(name: "Yams", package: "Yams"),
       ]),
 
     // Runs, and what is made of them.
