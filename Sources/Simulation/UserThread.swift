@@ -13,7 +13,8 @@ final class UserThread: ThreadBody {
 
   let program: TaskProgram
   let number: Int
-  unowned let simulation: Simulation
+  /// The run owns its threads and outlives them; a counted reference would cost two atomic operations at every use.
+  unowned(unsafe) let simulation: Simulation
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
@@ -29,6 +30,8 @@ final class UserThread: ThreadBody {
   private var holdsBatch = false
   private(set) var totals = TaskTotals()
   private var replayTime: Picoseconds = 0
+  /// Whether `foldCounts` has something to do.
+  private var hasReplayed = false
 
   private var stage = Stage.replay
   private let job: MigrationJob
@@ -108,26 +111,27 @@ final class UserThread: ThreadBody {
 
   /// Adds what the replay loop counted to the totals and to the nodes' traffic.
   func foldCounts() {
+    guard hasReplayed else { return }
+    hasReplayed = false
     var accessTime = 0
     let weight = program.spec.weight
     for size in sizeClasses {
       for node in 0..<memory.nodeCount {
-        var bytes = [0, 0]
-        for write in 0...1 {
-          let (count, spent) = costs.take(sizeClass: size, node: node, isWrite: write == 1)
-          guard count > 0 else { continue }
-          accessTime += spent
-          let isFast = memory.isTopTier(node)
-          totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
-          totals.accesses += count * weight
-          if write == 1 { totals.writes += count * weight } else { totals.reads += count * weight }
-          if isFast { totals.fastAccesses += count * weight }
-          bytes[write] = count * weight * (64 << size)
-        }
-        if bytes[0] | bytes[1] != 0 {
-          totals.bytes += bytes[0] + bytes[1]
-          links.addDemand(node: node, read: bytes[0], write: bytes[1])
-        }
+        let reads = costs.take(sizeClass: size, node: node, isWrite: false)
+        let writes = costs.take(sizeClass: size, node: node, isWrite: true)
+        let count = reads.count + writes.count
+        guard count > 0 else { continue }
+        let spent = reads.time + writes.time
+        accessTime += spent
+        let isFast = memory.isTopTier(node)
+        totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
+        totals.accesses += count * weight
+        totals.reads += reads.count * weight
+        totals.writes += writes.count * weight
+        if isFast { totals.fastAccesses += count * weight }
+        totals.bytes += count * weight * (64 << size)
+        links.addDemand(
+          node: node, read: reads.count * weight * (64 << size), write: writes.count * weight * (64 << size))
       }
     }
     totals.time[TimeUse.think.rawValue] += replayTime - accessTime
@@ -177,6 +181,7 @@ final class UserThread: ThreadBody {
         index = reached
         thread.cpuTime += after - t
         replayTime += after - t
+        hasReplayed = true
         t = after
         if stop == .fault { handleFault(now: t, cpu: cpu) }
       }
