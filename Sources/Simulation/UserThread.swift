@@ -22,6 +22,8 @@ final class UserThread: ThreadBody {
 
   private let batch: AccessBatch
   private var index = 0
+  /// Accesses of the batch whose hint faults were prepared.
+  private var prefetched = 0
   private let costs = AccessCosts()
   private var costVersion = -1
   private var sizeClass = 0
@@ -68,6 +70,7 @@ final class UserThread: ThreadBody {
   func fill(from source: any AccessSource) {
     source.fill(batch, limit: batch.capacity)
     index = 0
+    prefetched = 0
     holdsBatch = batch.count > 0
     simulation.observe(batch)
     refreshCosts()
@@ -243,6 +246,10 @@ final class UserThread: ThreadBody {
     let slot = Int(access >> 1)
     let entry = memory.entry(slot: slot)
     if entry & PTE.present != 0 {
+      if index >= prefetched {
+        prefetched = index + 256
+        memory.prefetchFaults(batch, range: index..<prefetched)
+      }
       hintFault(slot: slot, now: now, cpu: cpu)
     } else if entry & PTE.special != 0 {
       waitingForSlot = slot
