@@ -28,9 +28,9 @@ enum Components {
       Measurement(name, unit: unit, rounds, limit: "uniform bare", bare, bar: bar)
     }
     return [
-      line("first-touch", "ns/page", touch, bar: 200), line("numa-scan", "ns/PTE", scan, bar: 20),
-      line("hint-fault", "ns/fault", fault, bar: 200), line("promotion", "ns/page", promotion, bar: 500),
-      line("demotion", "ns/page", demotion, bar: 500),
+      line("first-touch", "ns/page", touch, bar: 200), line("numa-scan", "ns/PTE", scan, bar: 5),
+      line("hint-fault", "ns/fault", fault, bar: 200), line("promotion", "ns/page", promotion, bar: 1500),
+      line("demotion", "ns/page", demotion, bar: 1200),
     ]
   }
 
@@ -87,7 +87,7 @@ enum Components {
       run.add(nanoseconds: cpuNanoseconds() - start, count: result.elapsed / (10 * Picoseconds.microsecond))
     }
     return Measurement(
-      "epoch/\(threads)threads", unit: "ns/epoch", run, limit: "uniform bare", bare, bar: Double(300 + 200 * threads))
+      "epoch/\(threads)threads", unit: "ns/epoch", run, limit: "uniform bare", bare, bar: Double(500 + 500 * threads))
   }
 }
 

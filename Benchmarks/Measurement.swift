@@ -8,6 +8,7 @@ struct Rounds {
   mutating func add(nanoseconds: Int, count: Int) { values.append(Double(nanoseconds) / Double(max(count, 1))) }
 
   var minimum: Double { values.min() ?? .nan }
+  var mean: Double { values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count) }
   var median: Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
@@ -26,8 +27,12 @@ struct Measurement: Encodable {
   var limit: String
   var limitMinimum: Double
   var limitMedian: Double
-  /// Minimum over the limit's minimum.
+  /// Means of both, for what comes in bursts: a scan every so often belongs to the price of every access.
+  var mean: Double
+  var limitMean: Double
+  /// Minimum over the limit's minimum; mean over mean where `isBursty`.
   var ratio: Double
+  var isBursty: Bool
   /// The ratio at which `--quick` and `--check` fail; generous, because it is for gross regressions only.
   var bar: Double?
   /// What else is worth reading, in words.
@@ -35,7 +40,7 @@ struct Measurement: Encodable {
 
   init(
     _ name: String, unit: String, _ rounds: Rounds, limit: String, _ limitRounds: Rounds, bar: Double? = nil,
-    note: String = ""
+    isBursty: Bool = false, note: String = ""
   ) {
     self.name = name
     self.unit = unit
@@ -45,7 +50,10 @@ struct Measurement: Encodable {
     self.limit = limit
     limitMinimum = limitRounds.minimum
     limitMedian = limitRounds.median
-    ratio = rounds.minimum / limitRounds.minimum
+    mean = rounds.mean
+    limitMean = limitRounds.mean
+    self.isBursty = isBursty
+    ratio = isBursty ? rounds.mean / limitRounds.mean : rounds.minimum / limitRounds.minimum
     self.bar = bar
     self.note = note
   }
@@ -54,14 +62,14 @@ struct Measurement: Encodable {
 
   /// A line for people.
   var line: String {
-    let head = "\(name.padded(30)) \(minimum.text(8)) \(median.text(8)) \(unit.padded(10)) \(limit.padded(14)) "
-    let tail = "\(limitMinimum.text(7)) \(ratio.text(7))x"
+    let head = "\(name.padded(30)) \(minimum.text(8)) \(median.text(8)) \(mean.text(8)) \(unit.padded(10)) "
+    let tail = "\(limit.padded(12)) \(limitMinimum.text(7)) \(limitMean.text(7)) \(ratio.text(7))x\(isBursty ? " of means" : "")"
     let bar = bar.map { "  bar \($0.text(0))" } ?? ""
     return head + tail + bar + (isPastBar ? "  PAST THE BAR" : "") + (note.isEmpty ? "" : "\n    \(note)")
   }
 
   static let header =
-    "\("benchmark".padded(30))  minimum   median \("".padded(10)) \("limit loop".padded(14)) minimum    ratio"
+    "\("benchmark".padded(30))  minimum   median     mean \("".padded(10)) limit loop   minimum    mean   ratio"
 }
 
 extension String {

@@ -54,7 +54,7 @@ struct WholeRun {
       book.count += done - book.doneBefore
       book.doneBefore = done
       if done < pages {
-        if book.count >= 1 << 20 {
+        if book.count >= min(1 << 20, pages / 8) {
           book.fill.add(nanoseconds: book.spent, count: book.count)
           (book.spent, book.count) = (0, 0)
         }
