@@ -46,9 +46,15 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     if terabyte { return print(try Terabyte.run(gibibytes: gibibytes, accesses: quick ? 10_000_000 : 100_000_000)) }
-    if fingerprint { return try Fingerprint.lines().forEach { print($0) } }
+    if fingerprint {
+      for line in try Fingerprint.lines() { print(line) }
+      return
+    }
     let chosen = Benchmark.all(quick: quick, large: large).filter { b in filter.map { b.name.contains($0) } ?? true }
-    if list { return chosen.forEach { print($0.name) } }
+    if list {
+      for benchmark in chosen { print(benchmark.name) }
+      return
+    }
     guard !chosen.isEmpty else { throw ValidationError("no benchmark's name contains '\(filter ?? "")'; see --list") }
     var all: [Measurement] = []
     var faults: [String] = []
@@ -114,7 +120,8 @@ struct Benchmark {
     ]
     if large { list.append(Benchmark(name: "replay/256Mi") { try replay(pages: 256 * mi, quick: quick) }) }
     if !quick {
-      list.append(Benchmark(name: "replay-unhashed/16Mi") { try replay(pages: 16 * mi, quick: quick, isHashing: false) })
+      list.append(
+        Benchmark(name: "replay-unhashed/16Mi") { try replay(pages: 16 * mi, quick: quick, isHashing: false) })
     }
     return list
   }

@@ -81,7 +81,8 @@ enum Components {
                 accesses: \(2 * threads * epochs)
                 think: 5us
         """)
-      let simulation = try Simulation(workload, tree: Scenario.tieredTree(["hw.cpus=4", "sim.epoch=10us", "sim.chunk=64"]))
+      let simulation = try Simulation(
+        workload, tree: Scenario.tieredTree(["hw.cpus=4", "sim.epoch=10us", "sim.chunk=64"]))
       let start = cpuNanoseconds()
       let result = try simulation.run()
       run.add(nanoseconds: cpuNanoseconds() - start, count: result.elapsed / (10 * Picoseconds.microsecond))
@@ -99,7 +100,7 @@ private final class TieringBench {
   private let links: Links
   private let trace = MigrationTrace(limit: 0)
   private let clock = KernelClock(scale: 1, jiffyMilliseconds: 4)
-  private var costs = CostKnobs()
+  private let costs = CostKnobs()
 
   init(pages: Int) {
     self.pages = pages
@@ -124,7 +125,7 @@ private final class TieringBench {
   func restoreFaults(into rounds: inout Rounds) {
     var knobs = BalancingKnobs()
     knobs.mode = 2
-    var policy = HintFaultPolicy(memory: memory, clock: clock, knobs: knobs)
+    let policy = HintFaultPolicy(memory: memory, clock: clock, knobs: knobs)
     let slots = slowSlots(count: pages / 4)
     let now = 100_000 * Picoseconds.millisecond
     var faults = 0
@@ -135,8 +136,6 @@ private final class TieringBench {
       }
     }
     rounds.add(nanoseconds: cpuNanoseconds() - start, count: slots.count)
-    _ = policy.stampBits
-    policy.stampBits = 21
   }
 
   /// Promotions from hint faults, into room that demotion by hand has made.

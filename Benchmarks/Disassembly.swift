@@ -11,32 +11,42 @@ enum Disassembly {
     case fault(String)
   }
 
-  /// Symbols to look at, by a part of their names.
-  static let loops = ["replayUniform", "replayVaried"]
+  /// Functions to look at, by the part of their symbols that names them.
+  private static let loops = ["replayUniform", "replayVaried"]
+
+  /// Where they are: mangled names begin with the module's.
+  private static let model = "$s11MemoryModel"
+  private static let here = "$s15pageferry_bench"
 
   static func check() -> Verdict {
-    guard let tool = ["llvm-objdump", "objdump"].first(where: { system("command -v \($0) >/dev/null 2>&1") == 0 }) else {
+    let tools = ["llvm-objdump", "objdump"]
+    guard let tool = tools.first(where: { system("command -v \($0) >/dev/null 2>&1") == 0 }) else {
       return .skipped("no disassembler: install binutils or use the llvm-objdump beside swift")
     }
     var path = [CChar](repeating: 0, count: 4096)
     let length = readlink("/proc/self/exe", &path, 4095)
     guard length > 0 else { return .skipped("this program's own file is unknown") }
     let binary = String(decoding: path.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    // Mangled names of MemoryModel's functions begin with $s11MemoryModel.
-    let symbols = output("\(tool) -t '\(binary)'").split(separator: "\n").compactMap { line -> String? in
-      guard let name = line.split(separator: " ").last, name.hasPrefix("$s11MemoryModel") else { return nil }
-      return String(name)
+    let symbols = output("\(tool) -t '\(binary)'").split(separator: "\n").compactMap { line in
+      line.split(separator: " ").last.map(String.init)
     }
+    guard symbols.contains(where: { $0.hasPrefix(model) }) else { return .skipped("the binary has no symbols") }
+
+    func verdict(_ function: String, in module: String) -> Verdict {
+      let part = "\(function.count)\(function)"
+      let names = Set(symbols.filter { $0.hasPrefix(module) && $0.contains(part) && $0.hasSuffix("F") })
+      guard let name = names.first, names.count == 1 else {
+        return .fault("\(function): \(names.count) functions of that name in the binary")
+      }
+      return judge(instructions(tool: tool, binary: binary, symbol: name), name: function)
+    }
+
+    // The check checks itself: a loop with a planted call must not pass.
+    withExtendedLifetime(plantedLoop(3)) {}
+    if case .clean = verdict("plantedLoop", in: here) { return .fault("a planted call was not found") }
     var words: [String] = []
     for loop in loops {
-      let names = Set(symbols.filter { $0.contains("\(loop.count)\(loop)") && $0.hasSuffix("F") })
-      guard let name = names.sorted().first, names.count == 1 else {
-        return symbols.isEmpty
-          ? .skipped("the binary has no symbols") : .fault("\(loop): \(names.count) functions of that name in the binary")
-      }
-      let code = instructions(tool: tool, binary: binary, symbol: name)
-      guard !code.isEmpty else { return .skipped("\(tool) shows nothing of \(loop)") }
-      switch judge(code, name: loop) {
+      switch verdict(loop, in: model) {
       case .clean(let text): words.append(text)
       case let other: return other
       }
@@ -77,7 +87,7 @@ enum Disassembly {
     }
     guard !loops.isEmpty else { return .fault("\(name): no loop in its code") }
     let body = code.filter { i in loops.contains { $0.contains(i.address) } }
-    if let bad = body.first(where: { $0.mnemonic.hasPrefix("call") || $0.mnemonic.hasPrefix("div") || $0.mnemonic.hasPrefix("idiv") }) {
+    if let bad = body.first(where: { i in ["call", "div", "idiv"].contains { i.mnemonic.hasPrefix($0) } }) {
       return .fault("\(name): the loop has '\(bad.text)'")
     }
     guard body.contains(where: { $0.mnemonic.hasPrefix("prefetch") }) else {
@@ -99,3 +109,14 @@ enum Disassembly {
     return String(decoding: bytes, as: UTF8.self)
   }
 }
+
+/// What the check must find: a loop that calls.
+@inline(never)
+func plantedLoop(_ count: Int) -> Int {
+  var sum = 0
+  for i in 0..<count { sum &+= plantedCall(i) }
+  return sum
+}
+
+@inline(never)
+private func plantedCall(_ n: Int) -> Int { wallNanoseconds() &+ n }

@@ -21,7 +21,8 @@ enum Fingerprint {
     }
     for writes in [tiering, tiering + ["sim.time_scale=50"], tiering + ["mm.transparent_hugepage.enabled=always"]] {
       lines.append(
-        try line("mixed \(writes.dropFirst(2).joined(separator: " "))", Scenario.workload(mixed), Scenario.tree(writes)))
+        try line("mixed \(writes.dropFirst(2).joined(separator: " "))", Scenario.workload(mixed), Scenario.tree(writes))
+      )
     }
     return lines
   }

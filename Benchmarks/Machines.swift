@@ -22,7 +22,8 @@ enum Machines {
   static func fill(_ memory: Memory, pages: Int) -> Int {
     let start = cpuNanoseconds()
     for slot in 0..<pages {
-      precondition(memory.mapBase(slot: slot, isWrite: true, isFile: false, node: 0, cpu: 0), "the machine is too small")
+      let isMapped = memory.mapBase(slot: slot, isWrite: true, isFile: false, node: 0, cpu: 0)
+      precondition(isMapped, "the machine is too small")
     }
     return cpuNanoseconds() - start
   }

@@ -63,13 +63,14 @@ struct Measurement: Encodable {
   /// A line for people.
   var line: String {
     let head = "\(name.padded(30)) \(minimum.text(8)) \(median.text(8)) \(mean.text(8)) \(unit.padded(10)) "
-    let tail = "\(limit.padded(12)) \(limitMinimum.text(7)) \(limitMean.text(7)) \(ratio.text(7))x\(isBursty ? " of means" : "")"
+    let times = "\(ratio.text(7))x\(isBursty ? " of means" : "")"
+    let tail = "\(limit.padded(12)) \(limitMinimum.text(7)) \(limitMean.text(7)) \(times)"
     let bar = bar.map { "  bar \($0.text(0))" } ?? ""
     return head + tail + bar + (isPastBar ? "  PAST THE BAR" : "") + (note.isEmpty ? "" : "\n    \(note)")
   }
 
   static let header =
-    "\("benchmark".padded(30))  minimum   median     mean \("".padded(10)) limit loop   minimum    mean   ratio"
+    "benchmark".padded(30) + "  minimum   median     mean " + "".padded(10) + " limit loop   minimum    mean   ratio"
 }
 
 extension String {

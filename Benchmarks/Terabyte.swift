@@ -15,7 +15,10 @@ enum Terabyte {
     let simulation = try Simulation(
       spec,
       tree: Scenario.tieredTree(["hw.node0.size=\(total / 4)p", "hw.node1.size=\(total - total / 4)p"]))
-    final class Book { var fillEnd = 0; var fillRSS = 0 }
+    final class Book {
+      var fillEnd = 0
+      var fillRSS = 0
+    }
     let book = Book()
     simulation.onProgress = { _, done, _ in
       if book.fillEnd == 0 && done >= footprint {
@@ -29,11 +32,11 @@ enum Terabyte {
     let peak = processBytes("VmHWM")
     let bytes = Double(peak - before)
     let fill = book.fillEnd - start
-    func GiB(_ n: Int) -> String { (Double(n) / Double(1 << 30)).text(0) }
+    func gib(_ n: Int) -> String { (Double(n) / Double(1 << 30)).text(0) }
     return """
       machine            \(gibibytes) GiB in two tiers, \(total) pages; footprint \(footprint) pages
       pages mapped       \(result.footprintPages)
-      peak resident      \(GiB(peak)) GiB (VmHWM); \(GiB(book.fillRSS)) GiB after the first touches
+      peak resident      \(gib(peak)) GiB (VmHWM); \(gib(book.fillRSS)) GiB after the first touches
       bytes a page       \((bytes / Double(total)).text(0)) of the machine, \((bytes / Double(footprint)).text(0)) of the footprint
       first touches      \((Double(fill) / Double(footprint)).text(0)) ns a page, \((Double(fill) / 1e9).text(0)) s in all
       accesses           \(accesses), \((Double(end - book.fillEnd) / Double(accesses)).text(0)) ns each

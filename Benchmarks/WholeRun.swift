@@ -81,7 +81,8 @@ struct WholeRun {
 extension WholeRun.Outcome {
   /// What the kernel threads and the faults did meanwhile, for each million accesses.
   var activity: String {
-    guard let last = result.samples.last, let first = result.samples.last(where: { $0.time <= begin }) else { return "" }
+    let samples = result.samples
+    guard let last = samples.last, let first = samples.last(where: { $0.time <= begin }) else { return "" }
     let accesses = max(last.fastAccesses + last.slowAccesses - first.fastAccesses - first.slowAccesses, 1)
     func rate(_ event: VMEvent) -> String {
       let count = last.events[event.rawValue] - first.events[event.rawValue]
