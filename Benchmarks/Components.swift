@@ -29,7 +29,7 @@ enum Components {
     }
     return [
       line("first-touch", "ns/page", touch, bar: 200), line("numa-scan", "ns/PTE", scan, bar: 5),
-      line("hint-fault", "ns/fault", fault, bar: 200), line("promotion", "ns/page", promotion, bar: 1500),
+      line("hint-fault", "ns/fault", fault, bar: 400), line("promotion", "ns/page", promotion, bar: 1500),
       line("demotion", "ns/page", demotion, bar: 1200),
     ]
   }
