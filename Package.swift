@@ -2,6 +2,10 @@
 // Pageferry's rooms, lowest first; docs/architecture.md draws them. Arrows point down only.
 import PackageDescription
 
+/// The rooms of the model keep their state in classes, and a run-time check at every use of such a property takes half of an
+/// epoch's time and a third of a migration's (docs/performance.md). Debug builds, and with them the tests, keep the checks.
+let model: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 let package = Package(
   name: "pageferry",
   products: [.executable(name: "pageferry", targets: ["pageferry"])],
@@ -21,18 +25,21 @@ let package = Package(
     .target(name: "Events", dependencies: ["Units"]),
 
     // The model.
-    .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"]),
-    .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"]),
-    .target(name: "Migration", dependencies: ["Machine", "MemoryModel", "Sysctl", "Units"]),
-    .target(name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"]),
+    .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
+    .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
+    .target(name: "Migration", dependencies: ["Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
+    .target(
+      name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
+      swiftSettings: model),
 
     // Input.
     .target(name: "Trace", dependencies: ["Units", "CPlatform", "CZlib"]),
     .target(
       name: "Workload",
       dependencies: [
-        "Trace", "MemoryModel", "Sysctl", "Units", "Events", .product(name: "Yams", package: "Yams"),
-      ]),
+        "Trace", "MemoryModel", "Sysctl", "Units", "Events", "CPlatform", .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: model),
 
     // Runs, and what is made of them.
     .target(
@@ -40,7 +47,8 @@ let package = Package(
       dependencies: [
         "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
-      ]),
+      ],
+      swiftSettings: model),
     .target(
       name: "Report",
       dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
@@ -52,6 +60,14 @@ let package = Package(
         "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel",
         "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    .executableTarget(
+      name: "pageferry-bench",
+      dependencies: [
+        "Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks"),
 
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
     .testTarget(

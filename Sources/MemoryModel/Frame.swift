@@ -97,6 +97,15 @@ public struct FrameList {
 /// Zero-filled raw memory that costs nothing until touched.
 func zeroedPages<T>(_: T.Type, count: Int) -> UnsafeMutablePointer<T> {
   // calloc of a large block is an anonymous mapping: pages come on first touch.
+  let bytes = max(count, 1) * MemoryLayout<T>.stride
   let raw = calloc(max(count, 1), MemoryLayout<T>.stride)!
+  #if canImport(Glibc)
+    // Random accesses to arrays of this size are bound by TLB misses unless 2 MiB pages back them. Advice only: where the
+    // kernel has none, or refuses, nothing changes.
+    let huge = UInt(1) << 21
+    let start = (UInt(bitPattern: raw) + huge - 1) & ~(huge - 1)
+    let end = (UInt(bitPattern: raw) + UInt(bytes)) & ~(huge - 1)
+    if start < end { madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Int32(MADV_HUGEPAGE)) }
+  #endif
   return raw.bindMemory(to: T.self, capacity: max(count, 1))
 }

@@ -15,24 +15,69 @@ public enum ReplayStop: Sendable {
 }
 
 /// What an access costs, by node and direction, and how often each kind was done.
+///
+/// The loop's tables are indexed by the page-table entry as it is found, with the direction as one more bit: no field of
+/// the entry is taken apart for an access. Entries of one node that differ in accessed and dirty bits cost the same.
 public struct AccessCosts {
-  /// Picoseconds of an access, index `sizeClass << 5 | node << 1 | isWrite`; 7 size classes, 16 nodes.
-  public let cost: UnsafeMutablePointer<Int>
+  /// Bits of an index below the size class: the entry and the direction.
+  static let entryBits = 9
+  private static let sizeClasses = 7
+
+  /// Picoseconds of an access, index `sizeClass << 9 | entry << 1 | isWrite`.
+  let cost: UnsafeMutablePointer<Int>
   /// Accesses done, same index.
-  public let count: UnsafeMutablePointer<Int>
-  /// Entries of either table.
-  public static let entries = 8 << 5
+  let count: UnsafeMutablePointer<Int>
+  /// Whether an access to an entry is anything but a load of cost, index `entry << 1 | isWrite`: it sets a bit, or it
+  /// cannot be done.
+  let needsWork: UnsafeMutablePointer<UInt8>
 
   public init() {
-    cost = .allocate(capacity: AccessCosts.entries)
-    cost.initialize(repeating: 0, count: AccessCosts.entries)
-    count = .allocate(capacity: AccessCosts.entries)
-    count.initialize(repeating: 0, count: AccessCosts.entries)
+    let entries = AccessCosts.sizeClasses << AccessCosts.entryBits
+    cost = .allocate(capacity: entries)
+    cost.initialize(repeating: 0, count: entries)
+    count = .allocate(capacity: entries)
+    count.initialize(repeating: 0, count: entries)
+    needsWork = .allocate(capacity: 1 << AccessCosts.entryBits)
+    for entry in 0..<256 {
+      for write in 0...1 {
+        let e = UInt8(entry)
+        let bits = PTE.accessed | (write == 1 ? PTE.dirty : 0)
+        (needsWork + (entry << 1 | write)).initialize(to: e & PTE.hint == PTE.present && e & bits == bits ? 0 : 1)
+      }
+    }
   }
 
   public func deallocate() {
     cost.deallocate()
     count.deallocate()
+    needsWork.deallocate()
+  }
+
+  /// Calls `body` with each index that stands for accesses of one kind.
+  @inline(__always)
+  private func forEachIndex(_ sizeClass: Int, _ node: Int, _ isWrite: Bool, _ body: (Int) -> Void) {
+    let plain = sizeClass << AccessCosts.entryBits | Int(PTE.present) << 1 | node << 1 | (isWrite ? 1 : 0)
+    body(plain)
+    body(plain | Int(PTE.accessed) << 1)
+    body(plain | Int(PTE.dirty) << 1)
+    body(plain | Int(PTE.accessed | PTE.dirty) << 1)
+  }
+
+  /// Sets what one access of a kind costs. `sizeClass` is log2(bytes / 64), 0 to 6.
+  public func set(sizeClass: Int, node: Int, isWrite: Bool, to picoseconds: Int) {
+    forEachIndex(sizeClass, node, isWrite) { cost[$0] = picoseconds }
+  }
+
+  /// Accesses of a kind since the last call, and their time at the cost in force.
+  public func take(sizeClass: Int, node: Int, isWrite: Bool) -> (count: Int, time: Picoseconds) {
+    var sum = 0
+    var each = 0
+    forEachIndex(sizeClass, node, isWrite) {
+      sum += count[$0]
+      count[$0] = 0
+      each = cost[$0]
+    }
+    return (sum, sum * each)
   }
 }
 
@@ -58,23 +103,24 @@ extension Memory {
     let pmd = table.pmd
     let count = batch.count
     let gap = batch.uniformGap
-    let cost = costs.cost + (batch.uniformSizeClass << 5)
-    let done = costs.count + (batch.uniformSizeClass << 5)
+    let cost = costs.cost + (batch.uniformSizeClass << AccessCosts.entryBits)
+    let done = costs.count + (batch.uniformSizeClass << AccessCosts.entryBits)
+    let needsWork = costs.needsWork
     var t = now
     var i = from
     while i < count {
       if t >= horizon { return (i, t, .horizon) }
       let access = slots[i]
       let slot = Int(access >> 1)
-      let write = UInt8(truncatingIfNeeded: access & 1)
       pf_prefetch_write(hot + Int(slots[i &+ AccessBatch.prefetchDistance] >> 1))
       var entry = pmd + (slot >> Page.hugeOrder)
       if entry.pointee == 0 { entry = hot + slot }
       let e = entry.pointee
-      guard e & PTE.hint == PTE.present else { return (i, t, .fault) }
-      let want = e | PTE.accessed | (write &* PTE.dirty)
-      if want != e { entry.pointee = want }
-      let kind = Int(e & PTE.nodeMask) << 1 | Int(write)
+      let kind = Int(e) << 1 | Int(access & 1)
+      if needsWork[kind] != 0 {
+        guard e & PTE.hint == PTE.present else { return (i, t, .fault) }
+        entry.pointee = e | PTE.accessed | (access & 1 != 0 ? PTE.dirty : 0)
+      }
       t &+= cost[kind] &+ gap
       done[kind] &+= 1
       i &+= 1
@@ -94,25 +140,58 @@ extension Memory {
     let count = batch.count
     let cost = costs.cost
     let done = costs.count
+    let needsWork = costs.needsWork
     var t = now
     var i = from
     while i < count {
       if t >= horizon { return (i, t, .horizon) }
       let access = slots[i]
       let slot = Int(access >> 1)
-      let write = UInt8(truncatingIfNeeded: access & 1)
       pf_prefetch_write(hot + Int(slots[i &+ AccessBatch.prefetchDistance] >> 1))
       var entry = pmd + (slot >> Page.hugeOrder)
       if entry.pointee == 0 { entry = hot + slot }
       let e = entry.pointee
-      guard e & PTE.hint == PTE.present else { return (i, t, .fault) }
-      let want = e | PTE.accessed | (write &* PTE.dirty)
-      if want != e { entry.pointee = want }
-      let kind = Int(sizes[i]) << 5 | Int(e & PTE.nodeMask) << 1 | Int(write)
-      t &+= cost[kind] &+ Int(gaps[i])
-      done[kind] &+= 1
+      let kind = Int(e) << 1 | Int(access & 1)
+      if needsWork[kind] != 0 {
+        guard e & PTE.hint == PTE.present else { return (i, t, .fault) }
+        entry.pointee = e | PTE.accessed | (access & 1 != 0 ? PTE.dirty : 0)
+      }
+      let sized = Int(sizes[i]) << AccessCosts.entryBits | kind
+      t &+= cost[sized] &+ Int(gaps[i])
+      done[sized] &+= 1
       i &+= 1
     }
     return (i, t, .batchEnd)
+  }
+
+  /// Asks for what the hint faults among accesses `range` will read: their frame numbers, then the frames. Changes nothing.
+  ///
+  /// A hint fault takes three cache misses, each waiting for the one before; those of a few hundred accesses together take
+  /// hardly longer than one. Called when a fault has happened, so that accesses without faults pay nothing.
+  public func prefetchFaults(_ batch: AccessBatch, range: Range<Int>) {
+    let slots = batch.slots
+    let hot = table.hot
+    let pmd = table.pmd
+    let frame = table.frame
+    let end = min(range.upperBound, batch.count)
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { found in
+      let found = found.baseAddress!
+      var count = 0
+      var i = range.lowerBound
+      while i < end && count < 64 {
+        let slot = slots[i] >> 1
+        // The next place in `found` is written in any case and kept when the entry is a hint.
+        found[count] = slot
+        let isHint = hot[Int(slot)] & PTE.hint == PTE.hint && pmd[Int(slot >> UInt32(Page.hugeOrder))] == 0
+        count &+= isHint ? 1 : 0
+        i &+= 1
+      }
+      for k in 0..<count { pf_prefetch_read(frame + Int(found[k])) }
+      for k in 0..<count {
+        let pfn = Int(frame[Int(found[k])])
+        pf_prefetch_write(frames + pfn)
+        pf_prefetch_write(cold + pfn)
+      }
+    }
   }
 }

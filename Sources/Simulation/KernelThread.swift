@@ -7,7 +7,7 @@ import Units
 /// Runs a node's kswapd on whatever CPU the scheduler gives it.
 final class KernelThread: ThreadBody {
   let kswapd: Kswapd
-  private unowned let simulation: Simulation
+  private unowned(unsafe) let simulation: Simulation
 
   init(kswapd: Kswapd, simulation: Simulation) {
     self.kswapd = kswapd

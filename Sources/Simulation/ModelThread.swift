@@ -30,7 +30,13 @@ final class ModelThread {
   /// CPUs it may run on.
   let allowed: [Bool]
   let isKernel: Bool
-  var state = ThreadState.runnable
+  var state = ThreadState.runnable {
+    didSet {
+      if case .sleeping(let until) = state { wakeTime.pointee = until } else { wakeTime.pointee = Int.max }
+    }
+  }
+  /// When a sleep ends, Int.max for a thread that does not sleep; kept apart so that looking at all of them is cheap.
+  let wakeTime: UnsafeMutablePointer<Picoseconds>
   /// CPU it last ran on.
   var lastCPU: Int
   /// CPU time that its own clock shows (sum_exec_runtime).
@@ -55,7 +61,11 @@ final class ModelThread {
     self.allowed = allowed
     self.isKernel = isKernel
     lastCPU = allowed.firstIndex(of: true) ?? 0
+    wakeTime = .allocate(capacity: 1)
+    wakeTime.initialize(to: Int.max)
   }
+
+  deinit { wakeTime.deallocate() }
 
   /// Pays debt from `now` to `limit` at most; returns the time then.
   @inline(__always)

@@ -35,7 +35,11 @@ final class Scheduler {
   }
 
   /// Whether any CPU has something to run.
-  var isIdle: Bool { cpus.allSatisfy { $0.current == nil && $0.queue.isEmpty } }
+  var isIdle: Bool {
+    // By index: a copy of a CPU would count its references up and down.
+    for i in cpus.indices where cpus[i].current != nil || !cpus[i].queue.isEmpty { return false }
+    return true
+  }
 
   /// The CPU with work whose clock is the smallest and below `limit`; ties go to the lower number.
   func nextCPU(before limit: Picoseconds) -> Int? {
@@ -157,8 +161,9 @@ final class Scheduler {
     cpus[cpu].busyTime += now - cpus[cpu].clock
     cpus[cpu].clock = now
     thread.virtualTime += charged
-    cpus[cpu].minVirtualTime = max(
-      cpus[cpu].minVirtualTime, min(thread.virtualTime, cpus[cpu].queue.map(\.virtualTime).min() ?? Int.max))
+    var least = thread.virtualTime
+    for i in cpus[cpu].queue.indices { least = min(least, cpus[cpu].queue[i].virtualTime) }
+    cpus[cpu].minVirtualTime = max(cpus[cpu].minVirtualTime, least)
     if case .runnable = thread.state { return }
     cpus[cpu].current = nil
   }

@@ -34,6 +34,8 @@ public final class Simulation {
 
   let scheduler: Scheduler
   var threads: [ModelThread] = []
+  /// `wakeTime` of each thread, from the start of the run.
+  private var wakeTimes: [UnsafeMutablePointer<Picoseconds>] = []
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
   var programs: [TaskProgram] = []
@@ -195,6 +197,7 @@ public final class Simulation {
 
   /// Runs to the end.
   public func run() throws(RunError) -> RunResult {
+    wakeTimes = threads.map(\.wakeTime)
     sample()
     while foreground > 0 && failure == nil && !isCut { advance() }
     if let failure { throw failure }
@@ -271,27 +274,31 @@ public final class Simulation {
     }
   }
 
+  /// The end of the first sleep, Int.max when nobody sleeps.
+  private var firstWake: Picoseconds { wakeTimes.reduce(Int.max) { min($0, $1.pointee) } }
+
   private func nextTimer() -> Picoseconds? {
-    var earliest: Picoseconds?
-    for thread in threads {
-      if case .sleeping(let until) = thread.state, until < earliest ?? Int.max { earliest = until }
-    }
-    if nextEvent < spec.events.count { earliest = min(earliest ?? Int.max, spec.events[nextEvent].at) }
-    return earliest
+    var earliest = firstWake
+    if nextEvent < spec.events.count { earliest = min(earliest, spec.events[nextEvent].at) }
+    return earliest == Int.max ? nil : earliest
   }
 
   private func fireTimers() {
-    for thread in threads {
-      if case .sleeping(let until) = thread.state, until <= now {
-        scheduler.wake(thread, now: max(until, 0), waker: nil)
-      }
-    }
+    if firstWake <= now { wakeSleepers() }
     while nextEvent < spec.events.count, spec.events[nextEvent].at <= now {
       let event = spec.events[nextEvent]
       nextEvent += 1
       do throws(RunError) {
         try write(event.writes.map { ($0.name, $0.value, $0.line) })
       } catch { failure = error }
+    }
+  }
+
+  private func wakeSleepers() {
+    for thread in threads {
+      if case .sleeping(let until) = thread.state, until <= now {
+        scheduler.wake(thread, now: max(until, 0), waker: nil)
+      }
     }
   }
 

@@ -62,7 +62,7 @@ final class TaskProgram {
   let spec: TaskSpec
   let index: Int
   let space: AddressSpace
-  private unowned let simulation: Simulation
+  private unowned(unsafe) let simulation: Simulation
   private var cursor: PhaseCursor?
   private var traceRepeatsLeft: Int?
   private(set) var phase: PhaseSpec?

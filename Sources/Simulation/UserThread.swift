@@ -13,7 +13,8 @@ final class UserThread: ThreadBody {
 
   let program: TaskProgram
   let number: Int
-  unowned let simulation: Simulation
+  /// The run owns its threads and outlives them; a counted reference would cost two atomic operations at every use.
+  unowned(unsafe) let simulation: Simulation
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
@@ -21,6 +22,8 @@ final class UserThread: ThreadBody {
 
   private let batch: AccessBatch
   private var index = 0
+  /// Accesses of the batch whose hint faults were prepared.
+  private var prefetched = 0
   private let costs = AccessCosts()
   private var costVersion = -1
   private var sizeClass = 0
@@ -29,6 +32,8 @@ final class UserThread: ThreadBody {
   private var holdsBatch = false
   private(set) var totals = TaskTotals()
   private var replayTime: Picoseconds = 0
+  /// Whether `foldCounts` has something to do.
+  private var hasReplayed = false
 
   private var stage = Stage.replay
   private let job: MigrationJob
@@ -65,6 +70,7 @@ final class UserThread: ThreadBody {
   func fill(from source: any AccessSource) {
     source.fill(batch, limit: batch.capacity)
     index = 0
+    prefetched = 0
     holdsBatch = batch.count > 0
     simulation.observe(batch)
     refreshCosts()
@@ -97,9 +103,10 @@ final class UserThread: ThreadBody {
     for size in sizeClasses {
       for node in 0..<memory.nodeCount {
         for write in 0...1 {
-          costs.cost[size << 5 | node << 1 | write] =
-            program.spec.weight
-            * links.accessCost(node: node, isWrite: write == 1, bytes: 64 << size, mlpMilli: mlpMilli)
+          costs.set(
+            sizeClass: size, node: node, isWrite: write == 1,
+            to: program.spec.weight
+              * links.accessCost(node: node, isWrite: write == 1, bytes: 64 << size, mlpMilli: mlpMilli))
         }
       }
     }
@@ -107,29 +114,27 @@ final class UserThread: ThreadBody {
 
   /// Adds what the replay loop counted to the totals and to the nodes' traffic.
   func foldCounts() {
+    guard hasReplayed else { return }
+    hasReplayed = false
     var accessTime = 0
     let weight = program.spec.weight
     for size in sizeClasses {
       for node in 0..<memory.nodeCount {
-        var bytes = [0, 0]
-        for write in 0...1 {
-          let entry = size << 5 | node << 1 | write
-          let count = costs.count[entry]
-          guard count > 0 else { continue }
-          costs.count[entry] = 0
-          let spent = count * costs.cost[entry]
-          accessTime += spent
-          let isFast = memory.isTopTier(node)
-          totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
-          totals.accesses += count * weight
-          if write == 1 { totals.writes += count * weight } else { totals.reads += count * weight }
-          if isFast { totals.fastAccesses += count * weight }
-          bytes[write] = count * weight * (64 << size)
-        }
-        if bytes[0] | bytes[1] != 0 {
-          totals.bytes += bytes[0] + bytes[1]
-          links.addDemand(node: node, read: bytes[0], write: bytes[1])
-        }
+        let reads = costs.take(sizeClass: size, node: node, isWrite: false)
+        let writes = costs.take(sizeClass: size, node: node, isWrite: true)
+        let count = reads.count + writes.count
+        guard count > 0 else { continue }
+        let spent = reads.time + writes.time
+        accessTime += spent
+        let isFast = memory.isTopTier(node)
+        totals.time[(isFast ? TimeUse.fastAccess : .slowAccess).rawValue] += spent
+        totals.accesses += count * weight
+        totals.reads += reads.count * weight
+        totals.writes += writes.count * weight
+        if isFast { totals.fastAccesses += count * weight }
+        totals.bytes += count * weight * (64 << size)
+        links.addDemand(
+          node: node, read: reads.count * weight * (64 << size), write: writes.count * weight * (64 << size))
       }
     }
     totals.time[TimeUse.think.rawValue] += replayTime - accessTime
@@ -179,6 +184,7 @@ final class UserThread: ThreadBody {
         index = reached
         thread.cpuTime += after - t
         replayTime += after - t
+        hasReplayed = true
         t = after
         if stop == .fault { handleFault(now: t, cpu: cpu) }
       }
@@ -240,6 +246,10 @@ final class UserThread: ThreadBody {
     let slot = Int(access >> 1)
     let entry = memory.entry(slot: slot)
     if entry & PTE.present != 0 {
+      if index >= prefetched {
+        prefetched = index + 256
+        memory.prefetchFaults(batch, range: index..<prefetched)
+      }
       hintFault(slot: slot, now: now, cpu: cpu)
     } else if entry & PTE.special != 0 {
       waitingForSlot = slot

@@ -8,6 +8,9 @@
 /// Asks for the line at `address` to be brought in for writing. Inlined into Swift loops.
 static inline void pf_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
+/// Asks for the line at `address` to be brought in for reading.
+static inline void pf_prefetch_read(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 /// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to start).
 uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length);
 

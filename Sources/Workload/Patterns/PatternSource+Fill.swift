@@ -10,12 +10,8 @@ extension PatternSource {
     batch.uniformSizeClass = spec.sizeClass
     guard count > 0 else { return }
     drawRanks(batch.slots, count)
-    if let scatter {
-      let slots = batch.slots
-      for i in 0..<count { slots[i] = scatter.page(slots[i]) }
-    }
-    if isHashing { hashPages(batch.slots, count) }
     makeSlots(batch.slots, count)
+    markWrites(batch.slots, count)
     finishRound(count)
   }
 
@@ -73,9 +69,7 @@ extension PatternSource {
 
   private func drawZipf(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
     guard let zipf else { preconditionFailure("a Zipf pattern has its table") }
-    var stream = draws
-    for i in 0..<count { ranks[i] = zipf.rank(draw: stream.next()) }
-    draws = stream
+    zipf.fill(ranks, count: count, draws: &draws)
   }
 
   /// Two draws an access: hot or cold, and where. Cold pages are those behind the hot set, around the window.
@@ -118,35 +112,47 @@ extension PatternSource {
     }
   }
 
-  private func hashPages(_ pages: UnsafeMutablePointer<UInt32>, _ count: Int) {
-    var hash = fnv
+  /// Ranks become pages of the window, pages enter the hash and become `slot << 1`: one loop, because the hash is a chain of
+  /// multiplications that leaves room for the rest beside it.
+  private func makeSlots(_ slots: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    switch (scatter, isHashing) {
+    case (nil, false): makeSlots(slots, count, isHashing: false) { $0 }
+    case (nil, true): makeSlots(slots, count, isHashing: true) { $0 }
+    case (let scatter?, false): makeSlots(slots, count, isHashing: false) { scatter.page($0) }
+    case (let scatter?, true): makeSlots(slots, count, isHashing: true) { scatter.page($0) }
+    }
+  }
+
+  @inline(__always)
+  private func makeSlots(
+    _ slots: UnsafeMutablePointer<UInt32>, _ count: Int, isHashing: Bool, page: (UInt32) -> UInt32
+  ) {
+    let base = UInt32(baseSlot + spec.first)
     let first = UInt64(spec.first)
-    for i in 0..<count { hash = (hash ^ (first &+ UInt64(pages[i]))) &* Self.hashPrime }
+    var hash = fnv
+    for i in 0..<count {
+      let page = page(slots[i])
+      if isHashing { hash = (hash ^ (first &+ UInt64(page))) &* Self.hashPrime }
+      slots[i] = (page &+ base) << 1
+    }
     fnv = hash
   }
 
-  /// Pages of the window become `slot << 1 | isWrite`.
-  private func makeSlots(_ slots: UnsafeMutablePointer<UInt32>, _ count: Int) {
-    let base = UInt32(baseSlot + spec.first)
+  /// Sets the write bits.
+  private func markWrites(_ slots: UnsafeMutablePointer<UInt32>, _ count: Int) {
     switch spec.writes {
+    case .every(0): break
     case .every(let interval):
-      let write: UInt32 = interval == 1 ? 1 : 0
-      for i in 0..<count { slots[i] = (slots[i] &+ base) << 1 | write }
-      if interval > 1 {
-        var next = untilWrite
-        while next < count {
-          slots[next] |= 1
-          next += interval
-        }
-        untilWrite = next - count
+      var next = interval == 1 ? 0 : untilWrite
+      while next < count {
+        slots[next] |= 1
+        next += interval
       }
+      untilWrite = interval == 1 ? 0 : next - count
     case .share(let share):
       var stream = writeDraws
       let threshold = UInt64(share)
-      for i in 0..<count {
-        let write: UInt32 = stream.below(1_000_000) < threshold ? 1 : 0
-        slots[i] = (slots[i] &+ base) << 1 | write
-      }
+      for i in 0..<count { slots[i] |= stream.below(1_000_000) < threshold ? 1 : 0 }
       writeDraws = stream
     }
   }

@@ -1,5 +1,7 @@
 // Draws Zipf ranks in about 2 MiB, whatever the number of pages.
 
+import CPlatform
+
 /// The inverse of the cumulative Zipf weights.
 ///
 /// Weights are whole numbers, so beyond rank 2^16 neighbours share theirs: floor(2^32 / (i + 1)) takes fewer than 2^17
@@ -38,6 +40,8 @@ final class ZipfTable {
     var list: [Piece] = []
     var sum: UInt64 = 0
     Self.forEachRun(pages: pages, exponentThousandths: exponentThousandths) { first, count, weight in
+      // `rank(target:from:)` counts on it.
+      precondition(weight * UInt64(count) < 1 << 52)
       list.append(Piece(sum: sum, first: UInt32(first), weightLessOne: UInt32(weight - 1)))
       sum += weight * UInt64(count)
     }
@@ -68,11 +72,53 @@ final class ZipfTable {
   /// The rank of a draw.
   @inline(__always)
   func rank(draw: UInt64) -> UInt32 {
-    let target = draw.multipliedFullWidth(by: total).high
-    var piece = pieces + Int(guide[Int(draw >> guideShift)])
+    rank(target: draw.multipliedFullWidth(by: total).high, from: pieces + Int(guide[Int(draw >> guideShift)]))
+  }
+
+  /// The rank whose weights hold `target`, searched from `start` up.
+  @inline(__always)
+  private func rank(target: UInt64, from start: UnsafeMutablePointer<Piece>) -> UInt32 {
+    // Two steps without a branch: hardly a draw needs more, and each mispredicted one would cost more than both.
+    var piece = start + (start[1].sum <= target ? 1 : 0)
+    piece += piece[1].sum <= target ? 1 : 0
     while piece[1].sum <= target { piece += 1 }
-    let within = (target &- piece[0].sum) / (UInt64(piece[0].weightLessOne) &+ 1)
-    return piece[0].first &+ UInt32(truncatingIfNeeded: within)
+    // Exact: both are whole numbers below 2^52 (a piece's weights together are, see `init`), for which a correctly rounded
+    // quotient never reaches the next whole number. It is twice as fast as an integer division.
+    let within = Double(Int(truncatingIfNeeded: target &- piece[0].sum))
+    let quotient = within / (Double(piece[0].weightLessOne) + 1)
+    return piece[0].first &+ UInt32(truncatingIfNeeded: Int(quotient))
+  }
+
+  /// Draws in flight at once.
+  static let window = 64
+
+  /// Replaces `count` values by the ranks of the stream's next draws.
+  ///
+  /// The guide and the pieces together outgrow the second-level cache: a window of draws goes through each step together,
+  /// so that its lines arrive while other draws are at work.
+  func fill(_ ranks: UnsafeMutablePointer<UInt32>, count: Int, draws: inout DrawStream) {
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ZipfTable.window) { targets in
+      var stream = draws
+      var done = 0
+      while done < count {
+        let run = min(ZipfTable.window, count - done)
+        let part = ranks + done
+        let targets = targets.baseAddress!
+        for i in 0..<run {
+          let draw = stream.next()
+          targets[i] = draw.multipliedFullWidth(by: total).high
+          part[i] = UInt32(truncatingIfNeeded: draw >> guideShift)
+          pf_prefetch_read(guide + Int(part[i]))
+        }
+        for i in 0..<run {
+          part[i] = guide[Int(part[i])]
+          pf_prefetch_read(pieces + Int(part[i]))
+        }
+        for i in 0..<run { part[i] = rank(target: targets[i], from: pieces + Int(part[i])) }
+        done += run
+      }
+      draws = stream
+    }
   }
 
   /// Calls `body` with first rank, number of ranks and weight of each run of ranks of equal, non-zero weight.
