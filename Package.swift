@@ -52,7 +52,8 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
-    .target(name: "Validation", dependencies: ["Simulation", "Report", "Workload", "Sysctl", "Units"]),
+    .target(name: "Validation",
+      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",

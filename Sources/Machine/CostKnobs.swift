@@ -24,6 +24,7 @@ public struct CostKnobs: KnobSet {
   public var remap = 200 * Picoseconds.nanosecond
   public var putBack = 160 * Picoseconds.nanosecond
   public var copyBandwidth = 11_000_000_000
+  public var snapPage = 0
   public var contextSwitch = 1500 * Picoseconds.nanosecond
 
   public init() {}
@@ -75,6 +76,9 @@ public struct CostKnobs: KnobSet {
       "cost.copy_bandwidth", \.copyBandwidth, in: 1_000_000...10_000_000_000_000, when: .beforeRun,
       evidence: .calibrated, source: "2 MiB folios by move_pages, 11.0 GB/s (DMA-offload mails 2026, Zen 3)",
       doc: "Bytes a second that one CPU copies when no memory limits it."),
+    step(
+      "cost.snap_page", \.snapPage, "0: a snap is the report's own; the reference machines' are in their presets",
+      "CPU time a page that a `snap` phase takes (move_pages' status query)."),
     step("cost.context_switch", \.contextSwitch, "recall: 1 to 2 us", "Switching a CPU to another thread."),
   ]
 }

@@ -14,3 +14,8 @@ extension KnobTree {
     ])
   }
 }
+
+extension KnobTree {
+  /// CPUs of the machine the tree describes (hw.cpus).
+  public var cpus: Int { self[HardwareKnobs.self].cpus }
+}

@@ -71,8 +71,8 @@ extension Simulation {
         onNode: memory.residency(slots: range), per64: per64))
   }
 
-  /// move_pages' status query costs CPU time too; the reference machine's is 0.21 s for 153,600 pages.
-  func snapCost(region: Int) -> Picoseconds { 0 }
+  /// CPU time of a snap (cost.snap_page).
+  func snapCost(region: Int) -> Picoseconds { spec.regions[region].pages * costs.snapPage }
 
   /// Whether a first touch of this slot tries for a huge page.
   func wantsHuge(_ region: MappedRegion, slot: Int) -> Bool {

@@ -33,6 +33,11 @@ public struct ProcessSpec: Sendable, Equatable {
   public var name: String
   /// Dense virtual slots that the regions take, alignment included. A trace's pages come after them.
   public var slots: Int
+
+  public init(name: String, slots: Int) {
+    self.name = name
+    self.slots = slots
+  }
 }
 
 /// What backs a region.

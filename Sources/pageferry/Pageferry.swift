@@ -25,7 +25,7 @@ struct Pageferry: ParsableCommand {
       knobs or workload files, 130 after an interrupt.
       """,
     version: versionText,
-    subcommands: [RunCommand.self, SysctlCommand.self, TraceCommand.self])
+    subcommands: [RunCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self])
 }
 
 @main enum Main {

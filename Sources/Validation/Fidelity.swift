@@ -1,0 +1,199 @@
+// The model beside real kernels, as a page of Markdown: the same patterns, the same start delays, medians compared.
+
+import MemoryModel
+import Migration
+import Simulation
+import Sysctl
+import Units
+import Workload
+
+/// One scenario to compare.
+struct FidelityCase: Sendable {
+  /// Name of the runs in the reference, and of the scenario file.
+  var reference: String
+  var scenario: String
+  /// Knob writes after the machine's file, in order.
+  var writes: [String]
+  var counters: [String]
+}
+
+/// Compares and renders.
+public struct Fidelity {
+  /// Start delays of the reference runs.
+  static let delays = [0, 37, 113]
+  /// Folder with the machines (sysctl/machines).
+  private let machines: String
+  public private(set) var agreed = 0
+  public private(set) var compared = 0
+  /// Called before each run with what is about to run.
+  public var onRun: ((String) -> Void)?
+
+  public init(machines: String) { self.machines = machines }
+
+  static let upstream: [FidelityCase] = {
+    let counters = [
+      "pgdemote_kswapd", "pgpromote_success", "pgpromote_candidate", "numa_pte_updates", "numa_hint_faults", "window",
+    ]
+    let tiering = ["mm.transparent_hugepage.enabled=never", "kernel.numa_balancing=2"]
+    return [
+      FidelityCase(
+        reference: "hot-tail-4k", scenario: "hot-tail-4k", writes: ["mm.numa.demotion_enabled=1"] + tiering,
+        counters: counters),
+      FidelityCase(
+        reference: "hot-tail-4k-nodemote", scenario: "hot-tail-4k-nodemote", writes: tiering, counters: counters),
+      FidelityCase(
+        reference: "seqscan-4k", scenario: "seqscan-4k", writes: ["mm.numa.demotion_enabled=1"] + tiering,
+        counters: counters),
+    ]
+  }()
+
+  static let tpp: [FidelityCase] = {
+    let counters = [
+      "pgdemote_kswapd", "pgpromote_candidate", "pgpromote_tried", "numa_pte_updates", "numa_hint_faults",
+      "pgmigrate_success", "window",
+    ]
+    let base = [
+      "kernel.rules=tpp2021", "mm.transparent_hugepage.enabled=never", "mm.numa.demotion_enabled=1",
+      "kernel.numa_balancing=2",
+    ]
+    return [("tpp", ["vm.demote_scale_factor=1000"]), ("tpp200", ["vm.demote_scale_factor=200"]), ("tppnomark", [])]
+      .map { variant, extra in
+        FidelityCase(
+          reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
+      }
+  }()
+
+  /// The whole page. Either folder may be absent.
+  public mutating func page(upstream: String?, tpp: String?) throws -> String {
+    var text = Self.heading
+    if let upstream {
+      let folder = try ReferenceFolder(path: upstream)
+      text += "\n## Linux 6.12.117, booted (`kernel.rules = v6.12`)\n\n"
+      for item in Self.upstream { text += try section(item, folder, machine: "oracle-tcg.conf") }
+      text += try twoCPUs(folder)
+    }
+    if let tpp {
+      let folder = try ReferenceFolder(path: tpp)
+      text += "\n## Linux 5.13-rc6 with TPP, booted (`kernel.rules = tpp2021`)\n\n"
+      for item in Self.tpp { text += try section(item, folder, machine: "oracle-tpp.conf") }
+    }
+    text += "\n**\(agreed) of \(compared) counters agree.**\n"
+    return text + Self.misses
+  }
+
+  // MARK: One scenario
+
+  private struct ModelRuns {
+    var values: [String: [Int]] = [:]
+    var lists: [String: [Int: Int]] = [:]
+    var faults: [String] = []
+    func median(_ name: String) -> Int {
+      let sorted = (values[name] ?? [0]).sorted()
+      return sorted[sorted.count / 2]
+    }
+  }
+
+  private func tree(machine: String, writes: [String]) throws -> KnobTree {
+    var tree = KnobTree.product
+    _ = try tree.load(path: "\(machines)/\(machine)")
+    for write in writes { try tree.writeAssignment(write, origin: .named("validate")) }
+    return tree
+  }
+
+  private func model(_ scenario: String, _ tree: KnobTree, name: String) throws -> ModelRuns {
+    var runs = ModelRuns()
+    for delay in Self.delays {
+      onRun?("\(name), started after \(delay) ms")
+      let (result, spec) = try OracleRun.run(
+        scenario: scenario, tree: tree, startDelay: delay * Picoseconds.millisecond)
+      for event in VMEvent.allCases { runs.values[event.name, default: []].append(result.memory.vmstat[event]) }
+      runs.values["window", default: []].append(OracleRun.lastWindow(result, spec) ?? 0)
+      runs.faults += result.faults
+      for reason in MigrateReason.allCases {
+        for (size, calls) in result.trace.histogram[reason.rawValue].reduce(into: [Int](), Self.add).enumerated()
+        where calls > 0 { runs.lists[reason.name, default: [:]][size, default: 0] += calls }
+      }
+    }
+    return runs
+  }
+
+  private static func add(_ sum: inout [Int], _ bins: [Int]) {
+    if sum.isEmpty { sum = bins } else { for i in bins.indices { sum[i] += bins[i] } }
+  }
+
+  private mutating func section(_ item: FidelityCase, _ folder: ReferenceFolder, machine: String) throws -> String {
+    let ensemble = try folder.ensemble(item.reference)
+    let runs = try model(
+      folder.scenario(item.scenario), tree(machine: machine, writes: item.writes), name: item.reference)
+    var text = "### \(item.reference)\n\n"
+    text += "`-p sysctl/machines/\(machine)` and `\(item.writes.joined(separator: " "))`\n\n"
+    text += "| counter | kernel min..max | kernel median | model median | model min..max | |\n"
+    text += "|---|---|---|---|---|---|\n"
+    for counter in item.counters {
+      guard let spread = ensemble.spread(counter) else { continue }
+      let median = runs.median(counter)
+      let margin = max(spread.median * 15 / 100, 0)
+      let agrees =
+        (spread.low - margin...spread.high + margin).contains(median)
+        || (spread.low - 512...spread.high + 512).contains(median)
+      compared += 1
+      if agrees { agreed += 1 }
+      let values = (runs.values[counter] ?? [0]).sorted()
+      text +=
+        "| \(counter == "window" ? "last window on node 0" : counter) | \(spread.low)..\(spread.high) | \(spread.median) | \(median) | \(values[0])..\(values[values.count - 1]) | \(agrees ? "agrees" : "**differs**") |\n"
+    }
+    text += "\n" + lists(ensemble, runs)
+    if !runs.faults.isEmpty { text += "\n**The books do not agree: \(runs.faults[0])**\n" }
+    return text + "\n"
+  }
+
+  /// List sizes by reason, as shares of all calls of that reason.
+  private func lists(_ ensemble: ReferenceEnsemble, _ runs: ModelRuns) -> String {
+    let bins: [(String, ClosedRange<Int>)] = [
+      ("0", 0...0), ("1", 1...1), ("2-7", 2...7), ("8-15", 8...15), ("16-31", 16...31), ("32", 32...32),
+      ("33-511", 33...511), ("512 and more", 512...Int.max),
+    ]
+    var text = "| calls of migrate_pages | calls a run | " + bins.map(\.0).joined(separator: " | ") + " |\n"
+    text += "|---|---|" + String(repeating: "---|", count: bins.count) + "\n"
+    for reason in ["demotion", "numa_misplaced"] {
+      var kernel: [Int: Int] = [:]
+      for run in ensemble.runs { for (size, calls) in run.lists[reason] ?? [:] { kernel[size, default: 0] += calls } }
+      for (who, sizes, count) in [
+        ("kernel", kernel, ensemble.runs.count), ("model", runs.lists[reason] ?? [:], Self.delays.count),
+      ] {
+        let total = sizes.values.reduce(0, +)
+        guard total > 0 else { continue }
+        let shares = bins.map { bin in
+          let calls = sizes.filter { bin.1.contains($0.key) }.values.reduce(0, +)
+          return calls == 0 ? "" : "\(calls * 1000 / total / 10).\(calls * 1000 / total % 10) %"
+        }
+        text += "| \(reason), \(who) | \(total / count) | " + shares.joined(separator: " | ") + " |\n"
+      }
+    }
+    return text
+  }
+
+  /// On two CPUs only the direction counts.
+  private mutating func twoCPUs(_ folder: ReferenceFolder) throws -> String {
+    let one = try folder.ensemble("hot-tail-4k")
+    let two = try folder.ensemble("hot-tail-4k-2cpu")
+    let item = Self.upstream[0]
+    let single = try model(
+      folder.scenario(item.scenario), tree(machine: "oracle-tcg.conf", writes: item.writes), name: item.reference)
+    let double = try model(
+      folder.scenario(item.scenario),
+      tree(machine: "oracle-tcg.conf", writes: item.writes + ["hw.cpus=2", "cost.first_touch=11.9us"]),
+      name: "hot-tail-4k-2cpu")
+    var text = "### hot-tail-4k on two CPUs: direction only\n\n"
+    text += "| counter | kernel 1 -> 2 CPUs | model 1 -> 2 CPUs | |\n|---|---|---|---|\n"
+    for counter in ["pgpromote_success", "pgdemote_kswapd", "pgpromote_candidate", "numa_hint_faults"] {
+      guard let a = one.spread(counter), let b = two.spread(counter) else { continue }
+      let (x, y) = (single.median(counter), double.median(counter))
+      let agrees = (b.median - a.median).signum() == (y - x).signum()
+      compared += 1
+      if agrees { agreed += 1 }
+      text += "| \(counter) | \(a.median) -> \(b.median) | \(x) -> \(y) | \(agrees ? "agrees" : "**differs**") |\n"
+    }
+    return text + "\n"
+  }
+}

@@ -1,0 +1,58 @@
+// pageferry validate.
+
+import ArgumentParser
+import Foundation
+import Validation
+
+/// Compares the model with real kernels and writes docs/fidelity.md.
+struct ValidateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "validate",
+    abstract: "Compare the model with recorded runs of real kernels; write the comparison as Markdown.",
+    discussion: """
+      A reference folder holds scenarios/NAME.json (exact access patterns) and results/ensemble.json (what the kernel \
+      counted). Each scenario is run with the same start delays, and medians are compared.
+
+      Example:
+        pageferry validate --reference oracle --reference-tpp oracle-tpp -o docs/fidelity.md
+      """)
+
+  @Option(help: ArgumentHelp("Reference runs of Linux 6.12.", valueName: "dir"))
+  var reference: String?
+
+  @Option(help: ArgumentHelp("Reference runs of Linux 5.13 with TPP.", valueName: "dir"))
+  var referenceTpp: String?
+
+  @Option(help: ArgumentHelp("Folder of the machine presets.", valueName: "dir"))
+  var machines = "sysctl/machines"
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write the page. (default: standard output)", valueName: "file"))
+  var output: String?
+
+  func validate() throws {
+    if reference == nil && referenceTpp == nil {
+      throw ValidationError("nothing to compare with; give --reference, --reference-tpp or both")
+    }
+  }
+
+  func run() throws {
+    var fidelity = Fidelity(machines: machines)
+    fidelity.onRun = { Console.error("running \($0)") }
+    let page: String
+    do {
+      page = try fidelity.page(upstream: reference, tpp: referenceTpp)
+    } catch let error as ReferenceError {
+      throw Failure(message: error.description, status: .usage)
+    }
+    guard let output else {
+      try Console.out(page)
+      return
+    }
+    do {
+      try Data(page.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+    } catch {
+      throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
+    }
+    try Console.out("\(output): \(fidelity.agreed) of \(fidelity.compared) counters agree\n")
+  }
+}
