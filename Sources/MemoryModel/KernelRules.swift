@@ -35,6 +35,10 @@ public enum KernelRules: String, CaseIterable, Sendable {
   /// Whether promotion with ample room counts `pgpromote_candidate_nrl` (2025 and later); before that it counts nothing, so
   /// that pgpromote_success can exceed pgpromote_candidate.
   public var countsUnlimitedCandidates: Bool { self == .v7_1 }
+  /// Milliseconds between flushes of the memory cgroup statistics, on whose list sizes `inactive_is_low` decides; 0 where
+  /// they are exact. From 5.15 on a cgroup kernel flushes them every 2 s (mm/memcontrol.c FLUSH_TIME), so that reclaim in
+  /// between goes by old sizes.
+  public var listStatsFlushMs: Int { self == .tpp2021 ? 0 : 2000 }
   /// Whether kswapd's failure count is reset only when the node ends balanced (7.1) or on any progress.
   public var failuresResetNeedsBalance: Bool { self == .v7_1 }
   /// Whether a woken thread preempts the running one at once (CFS wake-up preemption) or at the next scheduler tick

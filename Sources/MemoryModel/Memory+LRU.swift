@@ -52,7 +52,8 @@ extension Memory {
     if batch.pointee.count >= rules.lruBatchSize || order(of: pfn) > 0 { drainLRUAdd(cpu: cpu) }
   }
 
-  private func drainLRUAdd(cpu: Int) {
+  /// Puts what waits in a CPU's LRU-add batch on its lists.
+  public func drainLRUAdd(cpu: Int) {
     let batch = lruAdd + cpu
     for i in 0..<batch.pointee.count {
       let pfn = batch.pointee.pages[i]
@@ -192,10 +193,24 @@ extension Memory {
     }
   }
 
+  /// Base pages on a list as the statistics say (`lruvec_page_state`): as of the last flush where the rules have one.
+  public func statedPages(node: Int, _ list: LRUList) -> Int {
+    rules.listStatsFlushMs == 0 ? lruPages(node: node, list) : listStats[node * LRUList.allCases.count + list.rawValue]
+  }
+
+  /// Flushes the list statistics (`mem_cgroup_flush_stats`).
+  public func flushListStats() {
+    for node in 0..<nodeCount {
+      for list in LRUList.allCases {
+        listStats[node * LRUList.allCases.count + list.rawValue] = lruPages(node: node, list)
+      }
+    }
+  }
+
   /// `inactive_is_low`: whether the inactive list is too short against the active one, by the node's size.
   public func inactiveIsLow(node: Int, file: Bool) -> Bool {
-    let inactive = lruPages(node: node, file ? .inactiveFile : .inactiveAnon)
-    let active = lruPages(node: node, file ? .activeFile : .activeAnon)
+    let inactive = statedPages(node: node, file ? .inactiveFile : .inactiveAnon)
+    let active = statedPages(node: node, file ? .activeFile : .activeAnon)
     return inactive * Memory.inactiveRatio(pages: inactive + active) < active
   }
 

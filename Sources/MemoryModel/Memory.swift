@@ -79,6 +79,9 @@ public final class Memory {
   let lruAdd: UnsafeMutablePointer<LRUBatch>
   let activation: UnsafeMutablePointer<LRUBatch>
 
+  /// Pages on each node's lists as of the last flush of the statistics.
+  var listStats: [Int]
+
   /// Set when some node's `kswapdWakePending` is.
   public var anyWakePending = false
 
@@ -142,6 +145,7 @@ public final class Memory {
           lruPages: zoneLRU, freeLists: lists, perCPU: perCPU))
     }
     nodeCount = layouts.count
+    listStats = [Int](repeating: 0, count: layouts.count * LRUList.allCases.count)
     nodes = .allocate(capacity: nodeCount)
     for (id, plan) in nodePlans.enumerated() {
       let lru = UnsafeMutablePointer<FrameList>.allocate(capacity: LRUList.allCases.count)

@@ -48,6 +48,8 @@ public final class Simulation {
   var now: Picoseconds = 0
   private var epochStart: Picoseconds = 0
   private var nextEvent = 0
+  private var nextListStats: Picoseconds = 0
+  private var nextDrain: Picoseconds = 0
   var failure: RunError?
   private var isCut = false
   var warnings: [String] = []
@@ -229,6 +231,11 @@ public final class Simulation {
     now = max(now, edge)
     fireTimers()
     if now >= epochStart + knobs.epoch { endEpoch() }
+    if now >= nextListStats { flushListStats() }
+    if now >= nextDrain {
+      nextDrain = now + knobs.drainInterval
+      if hardware.cpus > 1 { for cpu in 0..<hardware.cpus { memory.drainLRUAdd(cpu: cpu) } }
+    }
     if now >= sampler.next { sample() }
     if knobs.maxTime > 0 && now >= knobs.maxTime { isCut = true }
   }
@@ -314,6 +321,13 @@ public final class Simulation {
 
   /// Accesses that all tasks that end will do, as far as the workload says; 0 when it does not.
   private lazy var totalAccesses: Int = programs.reduce(0) { $0 + ($1.isEndless ? 0 : $1.accessesPlanned) }
+
+  /// The kernel's periodic flush of the list statistics.
+  private func flushListStats() {
+    memory.flushListStats()
+    let period = memory.rules.listStatsFlushMs
+    nextListStats = period == 0 ? Int.max : now + clock.span(milliseconds: period)
+  }
 
   // MARK: What threads tell the run
 

@@ -23,6 +23,7 @@ public struct SimulationKnobs: KnobSet {
   public var traceLimit = 100_000
   public var check = CheckLevel.end
   public var maxTime = 0
+  public var drainInterval = 10 * Picoseconds.millisecond
 
   public init() {}
 
@@ -47,6 +48,11 @@ public struct SimulationKnobs: KnobSet {
     .choice(
       "debug.check", \.check, when: .beforeRun, source: "Pageferry",
       doc: "When the model's books are checked: every frame in one place, lists and counters against a full walk."),
+    .duration(
+      "sim.lru_drain_interval", \.drainInterval, in: Picoseconds.microsecond...(1000 * Picoseconds.second),
+      when: .beforeRun, evidence: .uncalibrated, source: "stands for lru_add_drain by other work on a CPU",
+      doc: "On a machine of several CPUs, how often each CPU's LRU-add batch is drained by what else runs there.",
+      notes: "Under tpp2021 a page in another CPU's batch cannot be activated: its reader faults until the batch is drained."),
     .duration(
       "sim.max_time", \.maxTime, in: 0...(1_000_000 * Picoseconds.second), when: .beforeRun, source: "Pageferry",
       doc: "Modelled time after which the run stops, 0 for none."),

@@ -317,9 +317,12 @@ final class UserThread: ThreadBody {
     let trap = faults * simulation.costs.hintFault
     use(.hintFault, trap)
     switch outcome {
-    case .restored, .stuck:
+    case .restored, .stuck, .failed:
       simulation.stalls.record(.hintFault, trap)
-      record(node: from, local: from == node, pages: pages, migrated: false, now: now)
+      var isFailure = false
+      if case .failed = outcome { isFailure = true }
+      record(
+        node: from, local: from == node, pages: pages, migrated: false, migrateFailed: isFailure, now: now)
     case .promote(let folio, let target):
       promotedSlot = slot
       promotedFrom = from
@@ -334,10 +337,12 @@ final class UserThread: ThreadBody {
     }
   }
 
-  private func record(node: Int, local: Bool, pages: Int, migrated: Bool, now: Picoseconds) {
+  private func record(
+    node: Int, local: Bool, pages: Int, migrated: Bool, migrateFailed: Bool = false, now: Picoseconds
+  ) {
     simulation.scanner.recordFault(
       thread: &scan, space: &program.space.scan, node: node, isLocal: local, pages: pages, migrated: migrated,
-      migrateFailed: false, now: now, rss: program.space.rss)
+      migrateFailed: migrateFailed, now: now, rss: program.space.rss)
   }
 
   private func stepPromotion(now: Picoseconds, cpu: Int) {

@@ -11,6 +11,8 @@ import Units
 public enum HintFaultOutcome: Sendable {
   /// The page stays where it is and is accessible again.
   case restored
+  /// The same, because a migration that was wanted could not be begun (TNF_MIGRATE_FAIL).
+  case failed
   /// The folio was isolated; migrate it to the node, then the access is tried again.
   case promote(folio: PFN, node: Int)
   /// TPP: the page could not be activated yet; it stays inaccessible and the access faults again later.
@@ -52,15 +54,17 @@ public struct HintFaultPolicy {
       }
     }
 
-    let target = targetNode(of: cpuNode)
+    let target = cpuNode
     guard node != target, shouldPromote(folio, from: node, to: target, pages: pages, now: now) else {
       return restore(slot)
     }
     return prepare(folio, slot: slot, to: target, pages: pages)
   }
 
-  /// A CPU without a fast node of its own promotes to the first top-tier node.
-  private func targetNode(of cpuNode: Int) -> Int { cpuNode }
+  private func fail(_ slot: Int) -> HintFaultOutcome {
+    memory.unprotect(slot: slot)
+    return .failed
+  }
 
   private func restore(_ slot: Int) -> HintFaultOutcome {
     memory.unprotect(slot: slot)
@@ -143,18 +147,18 @@ public struct HintFaultPolicy {
   /// `migrate_misplaced_folio_prepare`: room on the target, then isolation.
   private func prepare(_ folio: PFN, slot: Int, to target: Int, pages: Int) -> HintFaultOutcome {
     // A dirty page of a file is left alone.
-    if memory.isFile(folio) && memory.entry(slot: slot) & PTE.dirty != 0 { return restore(slot) }
+    if memory.isFile(folio) && memory.entry(slot: slot) & PTE.dirty != 0 { return fail(slot) }
     guard memory.hasRoomForPromotion(node: target, pages: pages) else {
       if memory.rules.isTPP {
         memory.vmstat[.pgmigrate_fail_dst_node_full] += pages
       } else if knobs.mode & 2 != 0 {
         memory.wakeKswapd(node: target, order: memory.order(of: folio))
       }
-      return restore(slot)
+      return fail(slot)
     }
     guard memory.isolate(folio) else {
       if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_numa_isolate] += pages }
-      return restore(slot)
+      return fail(slot)
     }
     return .promote(folio: folio, node: target)
   }

@@ -181,12 +181,12 @@ public struct NumaScanner {
   }
 
   /// `task_numa_fault` and `task_numa_placement`: what a hint fault means for the period. Faults on slow pages do not count
-  /// in tiering mode; a promoted page counts where it now is.
+  /// in tiering mode (5.13 has no such rule); a promoted page counts where it now is.
   public func recordFault(
     thread: inout ThreadScan, space: inout AddressSpaceScan, node: Int, isLocal: Bool, pages: Int, migrated: Bool,
     migrateFailed: Bool, now: Picoseconds, rss: Int
   ) {
-    if knobs.mode & 2 != 0 && !memory.isTopTier(node) { return }
+    if knobs.mode & 2 != 0 && !memory.rules.isTPP && !memory.isTopTier(node) { return }
     if now >= thread.retryAt {
       if thread.sequence != space.passes {
         thread.sequence = space.passes
@@ -213,9 +213,7 @@ public struct NumaScanner {
       return
     }
     let slot = max((thread.period + 9) / 10, 1)
-    let localRatio = thread.local * 10 / (thread.local + thread.remote)
     // All faults are private: ps_ratio is 10, at or above the threshold of 7: scan slower.
-    _ = localRatio
     let difference = max(10 - 7, 1) * slot
     thread.period = min(
       max(thread.period + difference, NumaScanner.scanMin(rss: rss, knobs: knobs)), thread.periodMax)

@@ -113,7 +113,7 @@ final class NodeShrinker {
     mayDeactivateAnon = inactiveLow(false)
     mayDeactivateFile = inactiveLow(true)
     let inactiveFile = memory.lruPages(node: node, .inactiveFile)
-    let cacheTrim = inactiveFile >> control.priority > 0 && !mayDeactivateFile
+    let cacheTrim = memory.statedPages(node: node, .inactiveFile) >> control.priority > 0 && !mayDeactivateFile
     var free = 0
     var marks = 0
     for zone in memory.nodes[node].zones {
