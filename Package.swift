@@ -38,10 +38,12 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
+        "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
-    .target(name: "Report", dependencies: ["Simulation", "Sysctl", "Units"]),
+    .target(
+      name: "Report",
+      dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
     .target(name: "Validation", dependencies: ["Simulation", "Report", "Workload", "Sysctl", "Units"]),
 
     .executableTarget(
@@ -52,8 +54,14 @@ let package = Package(
       ]),
 
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
+    .testTarget(
+      name: "ReportTests",
+      dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    // Runs the built command.
+    .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
+    .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
     .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),

@@ -27,6 +27,8 @@ public struct TaskTotals: Sendable {
   /// By `TimeUse`.
   public var time = [Picoseconds](repeating: 0, count: TimeUse.allCases.count)
 
+  public init() {}
+
   public static func - (a: TaskTotals, b: TaskTotals) -> TaskTotals {
     var d = TaskTotals()
     d.accesses = a.accesses - b.accesses

@@ -60,10 +60,21 @@ final class Scheduler {
     placeVirtualTime(thread, on: cpu)
     thread.queuedSince = max(now, cpus[cpu].clock)
     cpus[cpu].queue.append(thread)
-    if let current = cpus[cpu].current {
+    guard let current = cpus[cpu].current else { return }
+    if wakeupPreempts {
       // CFS: the woken thread preempts when it is more than the wake-up granularity behind.
-      if wakeupPreempts && current.virtualTime - thread.virtualTime > slice / 3 { deschedule(cpu) }
+      if current.virtualTime - thread.virtualTime > slice / 3 { deschedule(cpu) }
+    } else {
+      // EEVDF: the running thread's deadline is renewed if it has lapsed, and a tie goes to the woken one. So a thread
+      // that had its slice gives way at once, and one that has not keeps the CPU until the next tick.
+      renewDeadline(current)
+      if current.deadline >= thread.deadline { deschedule(cpu) }
     }
+  }
+
+  /// `update_deadline`: a slice that was used up begins anew.
+  private func renewDeadline(_ thread: ModelThread) {
+    if thread.virtualTime >= thread.deadline { thread.deadline = thread.virtualTime + slice }
   }
 
   /// Takes the current thread off a CPU, back to its queue.
@@ -138,13 +149,14 @@ final class Scheduler {
   }
 
   /// Accounts `elapsed` time of the current thread, which ended at `now`; takes it off the CPU when it no longer runs.
-  func account(_ cpu: Int, now: Picoseconds) {
+  ///
+  /// Virtual time follows the thread's own CPU clock, `charged`: what that clock does not show is not weighed either.
+  func account(_ cpu: Int, now: Picoseconds, charged: Picoseconds) {
     guard let thread = cpus[cpu].current else { return }
     thread.stoppedAt = now
-    let elapsed = now - cpus[cpu].clock
+    cpus[cpu].busyTime += now - cpus[cpu].clock
     cpus[cpu].clock = now
-    cpus[cpu].busyTime += elapsed
-    thread.virtualTime += elapsed
+    thread.virtualTime += charged
     cpus[cpu].minVirtualTime = max(
       cpus[cpu].minVirtualTime, min(thread.virtualTime, cpus[cpu].queue.map(\.virtualTime).min() ?? Int.max))
     if case .runnable = thread.state { return }
@@ -160,7 +172,7 @@ final class Scheduler {
       let ran = cpus[cpu].clock - current.pickedAt
       if ran > share || (ran >= slice / 4 && current.virtualTime - waiting > share) { deschedule(cpu) }
     } else if current.virtualTime >= current.deadline {
-      current.deadline = current.virtualTime + slice
+      renewDeadline(current)
       guard !cpus[cpu].queue.isEmpty else { return }
       let middle = average(cpu)
       let best = cpus[cpu].queue.filter { $0.virtualTime <= middle }.map(\.deadline).min()

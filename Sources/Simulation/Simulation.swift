@@ -79,7 +79,7 @@ public final class Simulation {
     hugePages = tree[HugePageKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
-    let inputs = try TraceInputs(spec)
+    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
@@ -237,9 +237,10 @@ public final class Simulation {
     let limit = min(edge, scheduler.cpus[cpu].nextTick)
     if start < limit {
       cpuInUse = cpu
+      let clockBefore = thread.cpuTime
       let end = thread.body.run(thread, cpu: cpu, now: start, limit: limit)
       cpuInUse = nil
-      scheduler.account(cpu, now: end)
+      scheduler.account(cpu, now: end, charged: thread.cpuTime - clockBefore)
       deliverWakes(now: end, waker: cpu)
     }
     if scheduler.cpus[cpu].clock >= scheduler.cpus[cpu].nextTick { tick(cpu) }

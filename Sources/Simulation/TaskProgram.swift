@@ -285,7 +285,7 @@ final class TaskProgram {
 }
 
 extension TaskTotals {
-  static func + (a: TaskTotals, b: TaskTotals) -> TaskTotals {
+  public static func + (a: TaskTotals, b: TaskTotals) -> TaskTotals {
     var s = a
     s.accesses += b.accesses
     s.reads += b.reads

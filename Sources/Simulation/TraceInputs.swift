@@ -1,5 +1,7 @@
 // The virtual slots of every process, and the trace sources of the tasks that replay one.
 
+import Machine
+import Trace
 import Units
 import Workload
 
@@ -11,15 +13,35 @@ struct TraceInputs {
   /// The trace of each task that has one, and the slots it accesses.
   private(set) var sources: [Int: (source: any AccessSource, slots: Range<Int>)] = [:]
 
-  init(_ spec: WorkloadSpec) throws(RunError) {
+  /// Opens and reads every trace once: a damaged one is found before the run. Tasks of one process that replay the same
+  /// file share its slots; any other trace has its own, after those of the process's regions.
+  init(_ spec: WorkloadSpec, costs: CostKnobs, isHashing: Bool) throws(RunError) {
+    var maps: [String: TraceMap] = [:]
     for (process, value) in spec.processes.enumerated() {
       let start = totalSlots
       var end = start + value.slots
+      var shared: [String: Int] = [:]
       for (index, task) in spec.tasks.enumerated() where task.process == process {
         guard case .trace(let trace) = task.work else { continue }
-        _ = trace
-        _ = index
-        throw RunError("traces are not joined yet", fix: "")
+        let path = trace.resolvedPath
+        do throws(TraceError) {
+          let map: TraceMap
+          if let known = maps[path] { map = known } else { map = try TraceMap(path: path) }
+          maps[path] = map
+          end = (end + Page.perHuge - 1) & ~(Page.perHuge - 1)
+          let base = shared[path] ?? end
+          try TraceInputs.checkRoom(base + map.slotCount)
+          let source = try TraceSource(
+            path: path, map: map, baseSlot: base,
+            costs: TraceCosts(instruction: costs.instruction, cachedAccess: costs.cachedAccess),
+            countsFootprint: shared[path] == nil, hashing: isHashing)
+          // A second task over the same slots adds no region of its own.
+          sources[index] = (source, base..<(shared[path] == nil ? base + map.slotCount : base))
+          if shared[path] == nil { end = base + map.slotCount }
+          shared[path] = base
+        } catch {
+          throw RunError("\(spec.path):\(trace.line): trace of task '\(task.name)': \(error)", fix: "")
+        }
       }
       end = (end + Page.perHuge - 1) & ~(Page.perHuge - 1)
       slots.append(start..<end)
@@ -31,4 +53,14 @@ struct TraceInputs {
         "the workload has \(totalSlots) virtual pages; the page table holds 2^31 (8 TiB)", fix: "make it smaller")
     }
   }
+
+  private static func checkRoom(_ slots: Int) throws(TraceError) {
+    guard slots < 1 << 31 else {
+      throw TraceError(
+        .limit, file: "", problem: "the workload's 2 MiB blocks take \(slots) pages; the page table holds 2^31 (8 TiB)",
+        fix: "trace a smaller part of the program")
+    }
+  }
 }
+
+extension TraceSource: FootprintKnown {}

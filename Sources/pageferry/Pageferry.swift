@@ -1,28 +1,83 @@
-import MemoryModel
+// The command. It only joins: arguments to knobs and files, runs to reports. Subcommands have a file each.
+
+import ArgumentParser
+import Report
 import Simulation
 import Sysctl
-import Units
-import Validation
+import Trace
+import Workload
 
-@main struct Pageferry {
-  static func main() throws {
-    let args = CommandLine.arguments
-    var tree = KnobTree.product
-    for f in args[2...] where f.contains("=") { }
-    for f in args[2...] {
-      if f.contains("=") { try tree.writeAssignment(f) } else { _ = try tree.load(path: f) }
+/// `pageferry`.
+struct Pageferry: ParsableCommand {
+  static let versionText = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "pageferry",
+    abstract: "Runs a memory workload on a modelled tiered-memory machine under a modelled Linux kernel.",
+    discussion: """
+      Pageferry answers what a workload would do on fast and slow memory under given kernel knobs: which pages \
+      kswapd demotes, which hint faults promote, and what that costs.
+
+      A first run:
+        pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
+
+      Exit status: 0 when all went well, 1 when a run failed or a file could not be written, 2 for bad arguments, \
+      knobs or workload files, 130 after an interrupt.
+      """,
+    version: versionText,
+    subcommands: [RunCommand.self, SysctlCommand.self, TraceCommand.self])
+}
+
+@main enum Main {
+  static func main() {
+    Interrupt.watch()
+    exit(status: run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Parses and runs; the exit status.
+  static func run(_ arguments: [String]) -> ExitStatus {
+    do {
+      var command = try Pageferry.parseAsRoot(arguments)
+      try command.run()
+      return .ok
+    } catch {
+      return report(error)
     }
-    for delay in [0, 37, 113] {
-      let r = try OracleRun.run(scenario: args[1], tree: tree, startDelay: delay * Picoseconds.millisecond)
-      let m = r.memory
-      print("delay", delay, "elapsed", Double(r.elapsed) / 1e12, "faults", r.faults.count, r.faults.prefix(3))
-      for e: VMEvent in [.pgdemote_kswapd, .pgpromote_success, .pgpromote_candidate, .numa_pte_updates, .numa_hint_faults, .pgscan_kswapd, .pgactivate, .pageoutrun, .kswapd_low_wmark_hit_quickly, .kswapd_high_wmark_hit_quickly, .pgmigrate_fail, .pgpromote_tried, .pgmigrate_fail_dst_node_full, .numa_miss] {
-        print("  ", e, m.vmstat[e], terminator: ";")
+  }
+
+  /// Prints what went wrong and says with what status to leave.
+  private static func report(_ error: any Error) -> ExitStatus {
+    switch error {
+    case let failure as Failure:
+      if !failure.message.isEmpty { Console.error(failure.message) }
+      return failure.status
+    case let error as KnobError: return complain("\(error)", .usage)
+    case let error as WorkloadError: return complain("\(error)", .usage)
+    case let error as ReportError: return complain("\(error)", .failure)
+    case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as RunError: return complain("\(error)", .failure)
+    default: return arguments(error)
+    }
+  }
+
+  private static func complain(_ message: String, _ status: ExitStatus) -> ExitStatus {
+    Console.error(message)
+    return status
+  }
+
+  /// Help and version are no errors; everything else that the parser throws is one of usage.
+  private static func arguments(_ error: any Error) -> ExitStatus {
+    if Pageferry.exitCode(for: error) == .success {
+      do throws(Failure) {
+        try Console.out(Pageferry.fullMessage(for: error) + "\n")
+        return .ok
+      } catch {
+        return complain(error.message, .failure)
       }
-      print()
-      for s in r.snaps { print("  snap", s.onNode, "window0", s.per64.suffix(384).reduce(0) { $0 + Int($1) }) }
-      for t in r.tasks { print("  task", t.name, "cpu", Double(t.cpuTime) / 1e12, "period", t.scanPeriodMs, "passes", r.processes.map(\.scanPasses)) }
-      if args.contains("sim.trace_limit=7") { for s in r.samples { print(Double(s.time) / 1e12, s.free, s.events[VMEvent.pgdemote_kswapd.rawValue], s.events[VMEvent.pgpromote_success.rawValue], s.events[VMEvent.pgpromote_candidate.rawValue], s.events[VMEvent.numa_pte_updates.rawValue], s.events[VMEvent.pgscan_kswapd.rawValue]) } }
     }
+    let usage = Pageferry.fullMessage(for: error).split(separator: "\n").first { $0.hasPrefix("Usage:") }
+    Console.error(Pageferry.message(for: error))
+    if let usage { Console.plain("\(usage)\n  See '--help' of the command for more information.\n") }
+    return .usage
   }
 }

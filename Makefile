@@ -1,0 +1,57 @@
+# What a newcomer types. Everything is SwiftPM underneath.
+
+SWIFT ?= swift
+PAGEFERRY = .build/release/pageferry
+# Headers and tools that SwiftPM does not fetch.
+PACKAGES = zlib1g-dev pkg-config
+# Suites that run whole workloads: in release, where they are 20 to 40 times faster.
+SLOW = FuzzTests|FidelityTests
+
+.PHONY: demo build test test-fast test-slow deps docs format lint clean
+
+# Replays a recorded program on fast and slow memory under the rules of the TPP kernel. One CPU, as in the runs that
+# the rules were compared with.
+demo: build
+	$(PAGEFERRY) run workloads/demo.yaml -p sysctl/machines/ddr5-cxl-asic.conf -p sysctl/profiles/tpp.conf --set hw.cpus=1
+
+build: deps
+	$(SWIFT) build -c release --product pageferry
+
+test: test-fast test-slow
+
+test-fast: deps
+	$(SWIFT) test --skip '$(SLOW)'
+
+# Only where there is such a suite: with nothing to run, the release build would be for nothing.
+test-slow: deps
+	@if ls Tests | grep -qE '^($(SLOW))$$'; then \
+	  $(SWIFT) test -c release -Xswiftc -enable-testing --filter '$(SLOW)'; \
+	else echo 'no slow suite'; fi
+
+# valgrind is needed only to record traces (workloads/traces/README.md); nothing here installs it.
+deps:
+	@command -v $(SWIFT) >/dev/null || { echo 'make: no swift here; install Swift 6.2 or later (https://www.swift.org/install)' >&2; exit 1; }
+	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib with headers and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \
+	missing=; \
+	for package in $(PACKAGES); do \
+	  dpkg -s $$package 2>/dev/null | grep -q '^Status: install ok installed' || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" -ne 0 ]; then \
+	  echo "make: missing packages:$$missing; install them as root: apt-get install$$missing" >&2; exit 1; \
+	fi; \
+	echo "make: installing$$missing"; \
+	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
+
+docs: build
+	$(PAGEFERRY) sysctl --markdown > docs/knobs.md.new
+	mv docs/knobs.md.new docs/knobs.md
+
+format:
+	$(SWIFT) format -i -r Sources Tests Package.swift
+
+lint:
+	$(SWIFT) format lint --strict -r $(wildcard Sources Tests Benchmarks) Package.swift
+
+clean:
+	rm -rf .build

@@ -1,0 +1,65 @@
+// trace.txt: migrate:mm_migrate_pages as the kernel's trace file prints it.
+
+import MemoryModel
+import Migration
+import Simulation
+import Units
+
+/// Renders migration records.
+public enum MigrateTraceText {
+  /// Process ids that the lines name: kswapd of node N has 60 + N, tasks have 1000.
+  static let firstKswapd = 60
+  static let task = 1000
+
+  /// The head of the file, as in tracefs's `trace`: what is in it, what was written, and so what was lost.
+  public static func header(kept: Int, lost: Int, cpus: Int) -> String {
+    """
+    # tracer: nop
+    #
+    # entries-in-buffer/entries-written: \(kept)/\(kept + lost)   #P:\(cpus)
+    # events lost: \(lost)
+    #
+    #                                _-----=> irqs-off
+    #                               / _----=> need-resched
+    #                              | / _---=> hardirq/softirq
+    #                              || / _--=> preempt-depth
+    #                              ||| / _-=> migrate-disable
+    #                              |||| /     delay
+    #           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
+    #              | |         |   |||||     |         |
+
+    """
+  }
+
+  /// One line. Source: include/trace/events/migrate.h TP_printk, kernel/trace/trace_output.c trace_print_context.
+  public static func line(_ record: MigrateRecord, task name: String, rules: KernelRules) -> String {
+    let isKswapd = record.caller > 0
+    let comm = isKswapd ? "kswapd\(record.caller - 1)" : String(name.prefix(15))
+    let pid = isKswapd ? firstKswapd + record.caller - 1 : task
+    let cpu = String(record.cpu)
+    let microseconds = record.time / Picoseconds.microsecond
+    let time = "\(microseconds / 1_000_000)".right(5) + "." + padded(microseconds % 1_000_000, 6)
+    var text = comm.right(16) + "-" + String(pid).left(7)
+    text += " [" + String(repeating: "0", count: max(3 - cpu.count, 0)) + cpu + "] ..... \(time): mm_migrate_pages: "
+    text += "nr_succeeded=\(record.succeeded) nr_failed=\(record.failed) nr_thp_succeeded=\(record.hugeSucceeded)"
+    text += " nr_thp_failed=\(record.hugeFailed) nr_thp_split=\(record.hugeSplit)"
+    // Large folios that were split: since 6.2.
+    if !rules.isTPP { text += " nr_split=0" }
+    return text + " mode=\(record.mode.name) reason=\(record.reason.name)\n"
+  }
+
+  /// The whole file.
+  public static func text(_ result: RunResult) -> String {
+    let trace = result.trace
+    let task = result.tasks.count == 1 ? result.tasks[0].name : "task"
+    var text = header(kept: trace.records.count, lost: trace.lost, cpus: result.memory.cpuCount)
+    text.reserveCapacity(160 * trace.records.count)
+    for record in trace.records { text += line(record, task: task, rules: result.memory.rules) }
+    return text
+  }
+
+  private static func padded(_ value: Int, _ width: Int) -> String {
+    let digits = String(value)
+    return String(repeating: "0", count: max(width - digits.count, 0)) + digits
+  }
+}

@@ -1,0 +1,50 @@
+// What is in a run directory.
+
+import Foundation
+import Simulation
+import Units
+
+/// The files of a run directory as texts.
+public struct RunFiles {
+  /// Files by name, in the order they are written; run.json is last but host.json.
+  public private(set) var files: [(name: String, text: String)] = []
+
+  /// Everything that depends on the inputs alone.
+  public init(_ result: RunResult, inputs: RunInputs, zoneinfo: Bool = false, buddyinfo: Bool = false) {
+    files.append(("config.sysctl", inputs.tree.sysctlText()))
+    files.append(("vmstat.csv", VMStatText.text(result)))
+    files.append(("trace.txt", MigrateTraceText.text(result)))
+    if zoneinfo { files.append(("zoneinfo", ProcText.zoneinfo(result.memory))) }
+    if buddyinfo { files.append(("buddyinfo", ProcText.buddyinfo(result.memory))) }
+    let digests = files.map { ($0.name, Digest(of: $0.text)) }
+    files.append(("run.json", RunJSON(result, inputs: inputs).document(files: digests).text))
+  }
+
+  /// run.json.
+  public var json: String { files.first { $0.name == "run.json" }?.text ?? "" }
+
+  /// Writes all files, with host.json, and gives the directory its name, which is returned.
+  public func write(to directory: RunDirectory, wallSeconds: Duration) throws(ReportError) -> String {
+    for file in files { try directory.write(file.name, file.text) }
+    try directory.write("host.json", RunFiles.host(wall: wallSeconds))
+    return try directory.commit()
+  }
+
+  /// host.json: what differs from host to host.
+  static func host(wall: Duration) -> String {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    let (seconds, attoseconds) = wall.components
+    return JSONValue.object([
+      ("host", .string(hostName)),
+      ("wall_time_us", .integer(Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))),
+      ("peak_rss_kib", .integer(usage.ru_maxrss)),
+    ]).text
+  }
+
+  private static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "" }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}

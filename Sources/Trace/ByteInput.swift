@@ -1,0 +1,142 @@
+// Bytes from a file, a pipe or standard input, inflated on the way if they are gzip.
+import CZlib
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A forward-only source of bytes. gzip is recognised by its first two bytes, never by a name.
+final class ByteInput {
+  /// The name in errors.
+  let file: String
+  /// Bytes taken from the file itself (compressed, if it is).
+  private(set) var consumed = 0
+  /// Size of the file itself; nil for pipes.
+  let total: Int?
+  /// Whether the bytes are inflated.
+  private(set) var isGzip = false
+
+  private let descriptor: Int32
+  private let closes: Bool
+  private static let chunk = 1 << 18
+  private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
+  private var rawStart = 0
+  private var rawEnd = 0
+  private var stream: UnsafeMutablePointer<z_stream>?
+  private var memberOpen = false
+
+  /// Opens `path`; `-` is standard input.
+  init(path: String) throws(TraceError) {
+    let isStandardInput = path == "-"
+    file = isStandardInput ? "standard input" : path
+    descriptor = isStandardInput ? 0 : open(path, O_RDONLY | O_CLOEXEC)
+    closes = !isStandardInput
+    var status = stat()
+    let known = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    total = known ? Int(status.st_size) : nil
+    guard descriptor >= 0 else { throw TraceError.system("open", path) }
+    try detect()
+  }
+
+  deinit {
+    if let stream {
+      inflateEnd(stream)
+      stream.deallocate()
+    }
+    raw.deallocate()
+    if closes && descriptor >= 0 { close(descriptor) }
+  }
+
+  private func detect() throws(TraceError) {
+    while rawEnd < 2 { if try fill() == 0 { return } }
+    guard raw[0] == 0x1F && raw[1] == 0x8B else { return }
+    isGzip = true
+    let z = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    z.initialize(to: z_stream())
+    guard inflateInit2_(z, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+      z.deallocate()
+      throw TraceError(.system, file: file, problem: "zlib cannot start", fix: "free some memory")
+    }
+    stream = z
+    memberOpen = true
+  }
+
+  /// Reads more raw bytes after `rawEnd`; the count, 0 at the end.
+  private func fill() throws(TraceError) -> Int {
+    if rawStart == rawEnd {
+      rawStart = 0
+      rawEnd = 0
+    }
+    while true {
+      let n = readDescriptor(descriptor, raw + rawEnd, Self.chunk - rawEnd)
+      if n >= 0 {
+        rawEnd += n
+        consumed += n
+        return n
+      }
+      if errno != EINTR { throw TraceError.system("read", file) }
+    }
+  }
+
+  /// Reads up to `count` bytes; less than `count` only at the end.
+  func read(into target: UnsafeMutableRawPointer, count: Int) throws(TraceError) -> Int {
+    var done = 0
+    while done < count {
+      let n = try isGzip ? inflated(into: target + done, count - done) : plain(into: target + done, count - done)
+      if n == 0 { break }
+      done += n
+    }
+    return done
+  }
+
+  /// Reads what there is, up to `count` bytes; 0 only at the end. A slow pipe is passed on as it comes.
+  func readSome(into target: UnsafeMutableRawPointer, count: Int) throws(TraceError) -> Int {
+    try isGzip ? inflated(into: target, count) : plain(into: target, count)
+  }
+
+  private func plain(into target: UnsafeMutableRawPointer, _ count: Int) throws(TraceError) -> Int {
+    if rawStart == rawEnd { if try fill() == 0 { return 0 } }
+    let n = min(count, rawEnd - rawStart)
+    target.copyMemory(from: raw + rawStart, byteCount: n)
+    rawStart += n
+    return n
+  }
+
+  private func inflated(into target: UnsafeMutableRawPointer, _ count: Int) throws(TraceError) -> Int {
+    guard let stream else { return 0 }
+    while true {
+      if rawStart == rawEnd {
+        if try fill() == 0 {
+          if !memberOpen { return 0 }
+          throw TraceError(
+            .truncated, file: file, problem: "the gzip data end in the middle (after \(consumed) compressed bytes)",
+            fix: "fetch the file again")
+        }
+      }
+      if !memberOpen {
+        inflateReset(stream)
+        memberOpen = true
+      }
+      let room = min(count, Int(UInt32.max) / 2)
+      stream.pointee.next_in = raw + rawStart
+      stream.pointee.avail_in = UInt32(rawEnd - rawStart)
+      stream.pointee.next_out = target.assumingMemoryBound(to: UInt8.self)
+      stream.pointee.avail_out = UInt32(room)
+      let result = inflate(stream, Z_NO_FLUSH)
+      rawStart = rawEnd - Int(stream.pointee.avail_in)
+      if result == Z_STREAM_END {
+        memberOpen = false
+      } else if result != Z_OK && result != Z_BUF_ERROR {
+        let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
+        throw TraceError(
+          .damaged, file: file,
+          problem: "gzip data are damaged near compressed byte \(consumed - (rawEnd - rawStart)): \(reason)",
+          fix: "fetch the file again")
+      }
+      let produced = room - Int(stream.pointee.avail_out)
+      if produced > 0 { return produced }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// Lines of text in a fixed buffer, as bytes.
+
+/// Whole lines of an input, a buffer at a time. The parsers walk the buffer themselves: no line is ever a String.
+struct LineReader: ~Copyable {
+  /// Longest line, line feed included.
+  static let maxLine = 1 << 16
+  private static let capacity = 1 << 20
+
+  private let input: ByteInput
+  private let buffer: UnsafeMutablePointer<UInt8>
+  private var filled = 0
+  private var atEnd = false
+
+  /// The next byte to parse: first of a line.
+  var cursor: UnsafePointer<UInt8>
+  /// End of the whole lines in the buffer.
+  private(set) var end: UnsafePointer<UInt8>
+  /// Lines parsed.
+  var lines = 0
+  /// Offset in the text of the buffer's first byte.
+  private var bufferOffset = 0
+
+  init(_ input: ByteInput) {
+    self.input = input
+    // A last line without a line feed gets one, and parsers look two bytes ahead before they know the line's length.
+    buffer = .allocate(capacity: Self.capacity + 8)
+    buffer.initialize(repeating: 0, count: Self.capacity + 8)
+    cursor = UnsafePointer(buffer)
+    end = UnsafePointer(buffer)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Offset in the text of `cursor`.
+  var offset: Int { bufferOffset + (cursor - UnsafePointer(buffer)) }
+  /// Whether the last line of the text had no line feed of its own.
+  private(set) var endsWithoutLineFeed = false
+
+  /// Reads on. Afterwards `cursor..<end` are whole lines, each ended by a line feed; false when there are no more.
+  mutating func fill() throws(TraceError) -> Bool {
+    let start = UnsafePointer(buffer)
+    var rest = filled - (cursor - start)
+    bufferOffset += cursor - start
+    if rest > 0 { buffer.update(from: cursor, count: rest) }
+    cursor = start
+    end = start
+    while true {
+      var whole = rest
+      while whole > 0 && buffer[whole - 1] != 0x0A { whole -= 1 }
+      filled = rest
+      if whole > 0 && (rest >= Self.capacity / 2 || rest - whole >= Self.maxLine || atEnd) {
+        end = start + whole
+        return true
+      }
+      if atEnd {
+        guard rest > 0 else { return false }
+        buffer[rest] = 0x0A
+        filled = rest + 1
+        end = start + filled
+        endsWithoutLineFeed = true
+        return true
+      }
+      if rest - whole >= Self.maxLine {
+        throw TraceError(
+          .malformed, file: input.file, line: lines + 1, byte: bufferOffset + whole,
+          problem: "a line longer than \(Self.maxLine) bytes", fix: "check that this is a text trace")
+      }
+      let n = try input.readSome(into: buffer + rest, count: Self.capacity - rest)
+      atEnd = n == 0
+      rest += n
+    }
+  }
+
+  /// An error at the line that starts at `cursor`, with up to 60 bytes of it.
+  func malformed(_ problem: String, fix: String) -> TraceError {
+    var shown = ""
+    var p = cursor
+    while p < end && p[0] != 0x0A && p - cursor < 60 {
+      let c = p[0]
+      shown += (0x20..<0x7F).contains(c) ? String(UnicodeScalar(c)) : "?"
+      p += 1
+    }
+    return TraceError(
+      .malformed, file: input.file, line: lines + 1, byte: offset, problem: "\(problem): `\(shown)`", fix: fix)
+  }
+
+  /// Passes over the line at `cursor`.
+  mutating func skipLine() {
+    while cursor < end && cursor[0] != 0x0A { cursor += 1 }
+    cursor += 1
+    lines += 1
+  }
+}
+
+/// The value of an ASCII hexadecimal digit; 16 and more for anything else.
+@inline(__always)
+func hexDigit(_ c: UInt8) -> UInt64 {
+  let digit = UInt64(c &- 0x30)
+  if digit < 10 { return digit }
+  let letter = UInt64((c | 0x20) &- 0x61)
+  return letter < 6 ? letter + 10 : 255
+}
+
+/// A number of 1 to 16 hexadecimal digits at `p`, which moves past it; nil when there is none.
+///
+/// Reads at most to the first byte that is no digit; lines end in a line feed, so that is inside the buffer.
+@inline(__always)
+func hexNumber(_ p: inout UnsafePointer<UInt8>) -> UInt64? {
+  var value = hexDigit(p[0])
+  if value > 15 { return nil }
+  p += 1
+  var digits = 1
+  while true {
+    let digit = hexDigit(p[0])
+    if digit > 15 { return value }
+    digits += 1
+    if digits > 16 { return nil }
+    value = value << 4 | digit
+    p += 1
+  }
+}
+
+/// A decimal number below 2^32 at `p`, which moves past it; nil when there is none.
+@inline(__always)
+func decimalNumber(_ p: inout UnsafePointer<UInt8>) -> UInt64? {
+  var value = UInt64(p[0] &- 0x30)
+  if value > 9 { return nil }
+  p += 1
+  while true {
+    let digit = UInt64(p[0] &- 0x30)
+    if digit > 9 { return value }
+    value = value &* 10 &+ digit
+    if value > UInt64(UInt32.max) { return nil }
+    p += 1
+  }
+}

@@ -1,0 +1,25 @@
+// A whole file in memory, read-only.
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A read-only mapping of a regular file. A file that is cut short by another program while it is mapped kills the
+/// reader with SIGBUS, as for every mapping; writers replace traces by rename, which is safe.
+final class MappedFile {
+  let base: UnsafeRawPointer
+  let count: Int
+
+  /// Maps the file open at `descriptor`, of `count` bytes, at least one.
+  init(descriptor: Int32, count: Int, file: String) throws(TraceError) {
+    guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+      throw TraceError.system("mmap", file, fix: "the file must be a regular file on a local file system")
+    }
+    madvise(address, count, MADV_SEQUENTIAL)
+    base = UnsafeRawPointer(address)
+    self.count = count
+  }
+
+  deinit { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+}

@@ -1,0 +1,111 @@
+// Which pages a trace touches: a hash from 2 MiB blocks to dense numbers, and two tables over it.
+
+/// Gives each aligned 2 MiB block of addresses a dense number in order of first use.
+///
+/// Open addressing with linear probing, at most half full; a lookup of the block used last costs one compare.
+public struct PageDirectory: Sendable {
+  /// Most blocks: 32 TiB of densely used addresses.
+  public static let maxBlocks = 1 << 24
+
+  /// Block number by slot.
+  public private(set) var blocks: [UInt64] = []
+  private var table: [UInt32]
+  private var shift: UInt64
+  private var lastBlock = UInt64.max
+  private var lastSlot = 0
+
+  public init() {
+    table = [UInt32](repeating: .max, count: 1 << 10)
+    shift = 64 - 10
+  }
+
+  /// The slot of block `block` (an address >> 21), and whether it is new; nil when `maxBlocks` are in use.
+  @inline(__always)
+  public mutating func slot(of block: UInt64) -> Int? {
+    if block == lastBlock { return lastSlot }
+    guard let slot = find(block) else { return nil }
+    lastBlock = block
+    lastSlot = slot
+    return slot
+  }
+
+  /// The slot of a block that has one; nil for any other.
+  public func knownSlot(of block: UInt64) -> Int? {
+    var i = home(block)
+    while table[i] != .max {
+      if blocks[Int(table[i])] == block { return Int(table[i]) }
+      i = (i + 1) & (table.count - 1)
+    }
+    return nil
+  }
+
+  private mutating func find(_ block: UInt64) -> Int? {
+    var i = home(block)
+    while table[i] != .max {
+      if blocks[Int(table[i])] == block { return Int(table[i]) }
+      i = (i + 1) & (table.count - 1)
+    }
+    guard blocks.count < Self.maxBlocks else { return nil }
+    table[i] = UInt32(blocks.count)
+    blocks.append(block)
+    if blocks.count * 2 > table.count { grow() }
+    return blocks.count - 1
+  }
+
+  private func home(_ block: UInt64) -> Int { Int((block &* 0x9E37_79B9_7F4A_7C15) >> shift) }
+
+  private mutating func grow() {
+    shift -= 1
+    table = [UInt32](repeating: .max, count: table.count * 2)
+    for (slot, block) in blocks.enumerated() {
+      var i = home(block)
+      while table[i] != .max { i = (i + 1) & (table.count - 1) }
+      table[i] = UInt32(slot)
+    }
+  }
+}
+
+/// A set of 4 KiB pages: 64 bytes per 2 MiB block used.
+struct PageSet {
+  private var directory = PageDirectory()
+  private var bits: [UInt64] = []
+  /// Pages in the set.
+  private(set) var pages = 0
+  /// 2 MiB blocks with a page in the set.
+  var hugeBlocks: Int { directory.blocks.count }
+
+  /// Adds the page of `address`; false when the directory is full.
+  @inline(__always)
+  mutating func insert(_ address: UInt64) -> Bool {
+    guard let slot = directory.slot(of: address >> 21) else { return false }
+    if slot * 8 == bits.count { bits.append(contentsOf: repeatElement(0, count: 8)) }
+    let page = Int(address >> 12 & 511)
+    let mask = UInt64(1) << UInt64(page & 63)
+    if bits[slot * 8 + page >> 6] & mask == 0 {
+      bits[slot * 8 + page >> 6] |= mask
+      pages += 1
+    }
+    return true
+  }
+}
+
+/// Accesses by 4 KiB page: 2 KiB per 2 MiB block used. Counts stop at 2^32 - 1.
+struct PageCounts {
+  private var directory = PageDirectory()
+  private var counts: [UInt32] = []
+
+  /// Adds `n` accesses to the page of `address`; false when the directory is full.
+  @inline(__always)
+  mutating func add(_ n: Int, to address: UInt64) -> Bool {
+    guard let slot = directory.slot(of: address >> 21) else { return false }
+    if slot * 512 == counts.count { counts.append(contentsOf: repeatElement(0, count: 512)) }
+    let i = slot * 512 + Int(address >> 12 & 511)
+    counts[i] = UInt32(clamping: Int(counts[i]) + n)
+    return true
+  }
+
+  var hugeBlocks: Int { directory.blocks.count }
+
+  /// The counts of all pages with an access, ascending.
+  var sorted: [UInt32] { counts.filter { $0 > 0 }.sorted() }
+}

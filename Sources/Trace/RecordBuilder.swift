@@ -1,0 +1,128 @@
+// From accesses of a program to records of a trace: window, split, cache filter, granule, coalescing.
+
+/// What an importer does between the text and the file.
+public struct ImportOptions: Sendable, Equatable {
+  /// Whether back-to-back accesses to the same 4 KiB page share a record.
+  public var coalesce = true
+  /// Whether only the page of an address is kept.
+  public var pageGranular = false
+  /// Caches whose hits are left out; each hit left out adds one to the gap.
+  public var cache: CacheSpecification?
+  /// Whether instruction fetches are reads. If not, each is one unit of gap.
+  public var instructions = false
+  /// Program accesses to pass over first. They still warm the cache filter.
+  public var skipAccesses = 0
+  /// Records after which the import stops; 0 is no end.
+  public var maxRecords = 0
+
+  public init() {}
+
+  /// The options as text for the provenance.
+  public var description: String {
+    var words = [coalesce ? "coalesced by page" : "not coalesced"]
+    if pageGranular { words.append("page-granular") }
+    if let cache { words.append("cache \(cache)") }
+    if instructions { words.append("instruction fetches as reads") }
+    if skipAccesses > 0 { words.append("first \(skipAccesses) accesses skipped") }
+    if maxRecords > 0 { words.append("at most \(maxRecords) records") }
+    return words.joined(separator: ", ")
+  }
+
+  /// The layout of the trace these options make.
+  var layout: TraceLayout {
+    TraceLayout(
+      addressKind: .virtual, granuleShift: pageGranular ? 12 : cache != nil ? 6 : 0, gapUnit: .instructions,
+      isCoalesced: coalesce, isCacheFiltered: cache != nil)
+  }
+}
+
+/// Takes the accesses of one thread in program order and appends records to a writer.
+struct RecordBuilder: ~Copyable {
+  private var writer: TraceWriter
+  private let options: ImportOptions
+  private let isFiltered: Bool
+  private var filter: CacheFilter
+  private var pending = TraceRecord(address: 0)
+  private var hasPending = false
+  /// Work since the first access of the pending record.
+  private var gap: UInt64 = 0
+  private var toSkip: Int
+  private var cachedAccesses = 0
+
+  /// Accesses offered.
+  private(set) var accesses = 0
+  /// Whether the record limit was reached: more accesses are ignored.
+  private(set) var isComplete = false
+
+  init(writer: consuming TraceWriter, options: ImportOptions) throws(TraceError) {
+    let tiny = try CacheSpecification("64B:1")
+    self.writer = writer
+    self.options = options
+    isFiltered = options.cache != nil
+    filter = CacheFilter(options.cache ?? tiny)
+    toSkip = options.skipAccesses
+  }
+
+  /// Work without an access: an instruction, or a gap the input states.
+  @inline(__always)
+  mutating func work(_ units: UInt64) { gap &+= units }
+
+  /// One access; `size` is 1 to 4096 and `address + size` does not wrap.
+  mutating func access(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
+    accesses += 1
+    if isComplete { return }
+    if isFiltered {
+      var line = address >> 6
+      let last = (address + UInt64(size - 1)) >> 6
+      while line <= last {
+        let kept = filter.access(line, isWrite: isWrite)
+        if kept && toSkip == 0 {
+          try emit(line << 6, size: CacheSpecification.lineBytes, isWrite: isWrite)
+        } else {
+          gap &+= 1
+          cachedAccesses += !kept && toSkip == 0 ? 1 : 0
+        }
+        line += 1
+      }
+    } else if toSkip == 0 {
+      let first = min(size, TraceFormat.pageBytes - Int(address & 4095))
+      try emit(address, size: first, isWrite: isWrite)
+      if first < size { try emit(address + UInt64(first), size: size - first, isWrite: isWrite) }
+    }
+    if toSkip > 0 {
+      toSkip -= 1
+      gap = 0
+      if toSkip == 0 { filter.resetCounts() }
+    }
+  }
+
+  private mutating func emit(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
+    if hasPending && options.coalesce && pending.address >> 12 == address >> 12 && pending.repeats < .max {
+      pending.repeats += 1
+      pending.repeatWrites += isWrite ? 1 : 0
+      return
+    }
+    try flush()
+    if isComplete { return }
+    // What a gap cannot hold stays for the next record, so that no work is lost.
+    let stated = UInt32(clamping: gap)
+    gap &-= UInt64(stated)
+    pending = TraceRecord(
+      address: options.pageGranular ? address & ~4095 : address, size: UInt16(size), isWrite: isWrite, gap: stated)
+    hasPending = true
+  }
+
+  private mutating func flush() throws(TraceError) {
+    guard hasPending else { return }
+    try writer.append(pending)
+    hasPending = false
+    isComplete = options.maxRecords > 0 && writer.records >= options.maxRecords
+  }
+
+  /// Writes the last record and closes the file.
+  consuming func finish() throws(TraceError) -> TraceHeader {
+    try flush()
+    let note = isFiltered ? filter.note : ""
+    return try writer.finish(cachedAccesses: cachedAccesses, filterNote: note)
+  }
+}

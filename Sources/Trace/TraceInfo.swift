@@ -1,0 +1,114 @@
+// What `trace info` says about a trace: the header, checked, and how its accesses spread over pages.
+
+/// A summary of one trace. All of it is verified: the whole file has been read.
+public struct TraceInfo: Codable, Equatable, Sendable {
+  public var path: String
+  /// Format version.
+  public var version: Int
+  /// Counts, layout and provenance.
+  public var header: TraceHeader
+  /// Bytes of the file on disk, compressed if it is.
+  public var bytesOnDisk: Int
+  /// Reads in all accesses, 0 to 1.
+  public var readShare: Double
+  /// Accesses per distinct 4 KiB page.
+  public var accessesPerPage: Spread
+  /// Share of accesses that go to the tenth of the pages accessed most, 0 to 1.
+  public var hottestTenthShare: Double
+
+  /// A distribution: nearest-rank percentiles.
+  public struct Spread: Codable, Equatable, Sendable {
+    public var p50: Int
+    public var p90: Int
+    public var p99: Int
+    public var max: Int
+  }
+
+  /// Reads the whole of `path`: time and memory grow with the trace and its footprint (2 KiB per 2 MiB block).
+  public init(path: String) throws(TraceError) {
+    var reader = try TraceReader(path: path)
+    self = try Self(reading: &reader)
+  }
+
+  /// Reads all of `reader` from its start.
+  public init(reading reader: inout TraceReader) throws(TraceError) {
+    try reader.rewind()
+    let block = TraceBlock()
+    var pages = PageCounts()
+    while try reader.next(into: block) {
+      for i in 0..<block.count where !pages.add(1 + Int(block.repeats[i]), to: block.address[i]) {
+        throw TraceError(
+          .limit, file: reader.path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
+          fix: "summarise a smaller trace")
+      }
+    }
+    let counts = pages.sorted
+    header = reader.header
+    guard counts.count == header.footprintPages, pages.hugeBlocks == header.footprintHugeBlocks else {
+      throw TraceError(
+        .damaged, file: reader.path, byte: 64, problem: "the header's footprint is not the trace's",
+        fix: "record the trace again")
+    }
+    path = reader.path
+    version = TraceFormat.version
+    bytesOnDisk = reader.bytesOnDisk
+    readShare = Double(header.reads) / Double(header.accesses)
+    func rank(_ percent: Int) -> Int { Int(counts[Swift.max(0, (counts.count * percent + 99) / 100 - 1)]) }
+    accessesPerPage = Spread(p50: rank(50), p90: rank(90), p99: rank(99), max: rank(100))
+    let tenth = Swift.max(1, counts.count / 10)
+    let hottest = counts.suffix(tenth).reduce(0) { $0 + Int($1) }
+    hottestTenthShare = Double(hottest) / Double(header.accesses)
+  }
+
+  /// The summary as text, one fact a line, ending in a line feed.
+  public func rendered() -> String {
+    let layout = header.layout
+    var lines: [(String, String)] = [
+      ("trace", path),
+      (
+        "format",
+        "version \(version), \(layout.addressKind.rawName) addresses in units of \(1 << layout.granuleShift) B"
+      ),
+      ("size", "\(bytesOnDisk) B on disk, \(header.fileBytes) B uncompressed, \(header.blocks) blocks"),
+      ("records", "\(header.records), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
+      ("accesses", "\(header.accesses): \(header.reads) reads (\(percent(readShare))), \(header.writes) writes"),
+    ]
+    if layout.isCacheFiltered { lines.append(("cached", "\(header.cachedAccesses) accesses left out by the filter")) }
+    lines += [
+      ("threads", "\(header.threads)"),
+      ("work", layout.gapUnit == .none ? "not recorded" : "\(header.totalGap) \(layout.gapUnit)"),
+      (
+        "footprint",
+        "\(header.footprintPages) pages of 4 KiB (\(header.footprintPages / 256) MiB) in"
+          + " \(header.footprintHugeBlocks) blocks of 2 MiB"
+      ),
+      ("addresses", "\(hexText(header.lowestAddress)) to \(hexText(header.highestAddress))"),
+      (
+        "per page",
+        "p50 \(accessesPerPage.p50), p90 \(accessesPerPage.p90), p99 \(accessesPerPage.p99),"
+          + " max \(accessesPerPage.max) accesses"
+      ),
+      ("hottest 10 %", "\(percent(hottestTenthShare)) of the accesses"),
+    ]
+    lines += header.provenance.fields.map { ($0.name, $0.value) }
+    return lines.map { name, value in
+      name + String(repeating: " ", count: Swift.max(1, 14 - name.utf8.count)) + value + "\n"
+    }.joined()
+  }
+
+  private func percent(_ share: Double) -> String {
+    let tenths = Int((share * 1000).rounded())
+    return "\(tenths / 10).\(tenths % 10) %"
+  }
+}
+
+extension AddressKind {
+  /// The word used in text.
+  var rawName: String {
+    switch self {
+    case .virtual: "virtual"
+    case .physical: "physical"
+    case .pageNumber: "page-number"
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// Writes a trace: blocks as they fill, the header last, the name when all is safe.
+
+/// Writes one trace file in bounded memory: one block, and 64 bytes for each 2 MiB of footprint.
+///
+/// Nothing appears under the final name before `finish` returns; a writer that is dropped earlier, or after an error,
+/// removes its temporary file.
+public struct TraceWriter: ~Copyable {
+  private let file: OutputFile
+  private var encoder: BlockEncoder
+  private var header: TraceHeader
+  private var pages = PageSet()
+  private let granuleMask: UInt64
+
+  /// Records written so far.
+  public var records: Int { header.records }
+
+  /// Opens a temporary file beside `path`.
+  ///
+  /// Throws when the layout or the provenance does not fit the format, or the file cannot be made.
+  public init(path: String, layout: TraceLayout, provenance: TraceProvenance = TraceProvenance()) throws(TraceError) {
+    let opened = try Self.open(path, layout, provenance)
+    file = opened
+    header = TraceHeader(layout: layout, provenance: provenance)
+    header.lowestAddress = .max
+    granuleMask = 1 << UInt64(layout.granuleShift) - 1
+    encoder = BlockEncoder(granuleShift: layout.granuleShift)
+  }
+
+  /// Checks what can be checked before the first record and leaves room for the header.
+  private static func open(
+    _ path: String, _ layout: TraceLayout, _ provenance: TraceProvenance
+  ) throws(TraceError) -> OutputFile {
+    if let objection = layout.objection {
+      throw TraceError(.usage, file: path, problem: objection, fix: "choose another layout")
+    }
+    let room = TraceFormat.maxProvenanceBytes - TraceFormat.maxFilterNoteBytes
+    guard provenance.encoded.count <= room else {
+      throw TraceError(
+        .limit, file: path, problem: "\(provenance.encoded.count) bytes of provenance text, at most \(room) fit",
+        fix: "shorten the command line or the notes")
+    }
+    let file = try OutputFile(path: path)
+    try append([UInt8](repeating: 0, count: TraceFormat.headerBytes), to: file)
+    return file
+  }
+
+  private static func append(_ bytes: [UInt8], to file: OutputFile) throws(TraceError) {
+    let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+    defer { raw.deallocate() }
+    raw.copyBytes(from: bytes)
+    try file.append(UnsafeRawBufferPointer(raw))
+  }
+
+  /// Adds a record. Throws when it breaks a rule of the format or the disk is full.
+  public mutating func append(_ record: TraceRecord) throws(TraceError) {
+    if let objection = objection(to: record) { throw limit(objection.problem, objection.fix) }
+    if encoder.isFull { try flush() }
+    guard pages.insert(record.address) else {
+      throw limit(
+        "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use", "trace a smaller part of the program")
+    }
+    encoder.append(record)
+    header.records += 1
+    header.accesses += record.accesses
+    header.writes += record.writes
+    header.threads = max(header.threads, Int(record.thread) + 1)
+    header.lowestAddress = min(header.lowestAddress, record.address)
+    header.highestAddress = max(header.highestAddress, record.address + UInt64(record.size - 1))
+    header.totalGap += Int(record.gap)
+  }
+
+  private func objection(to record: TraceRecord) -> (problem: String, fix: String)? {
+    guard (1...TraceFormat.maxAccessBytes).contains(Int(record.size)) else {
+      return ("an access of \(record.size) bytes", "an access has 1 to \(TraceFormat.maxAccessBytes) bytes")
+    }
+    guard Int(record.address & 4095) + Int(record.size) <= TraceFormat.pageBytes else {
+      return ("an access that crosses a 4 KiB boundary", "split it in two")
+    }
+    guard record.address & granuleMask == 0 else {
+      return ("an address that is no multiple of the granule", "clear its low \(header.layout.granuleShift) bits")
+    }
+    guard record.repeatWrites <= record.repeats else {
+      return ("more writes among the repeats than repeats", "count writes among the repeats only")
+    }
+    guard record.repeats == 0 || header.layout.isCoalesced else {
+      return ("repeats in a trace that is not coalesced", "declare the layout coalesced")
+    }
+    guard record.gap == 0 || header.layout.gapUnit != .none else {
+      return ("a gap in a trace without a gap unit", "declare the gap unit")
+    }
+    return nil
+  }
+
+  private func limit(_ problem: String, _ fix: String) -> TraceError {
+    TraceError(.limit, file: file.path, problem: "record \(header.records): \(problem)", fix: fix)
+  }
+
+  private mutating func flush() throws(TraceError) {
+    guard header.blocks < TraceFormat.maxBlocks else {
+      throw limit("more than \(TraceFormat.maxBlocks) blocks", "split the trace")
+    }
+    let file = file
+    try encoder.finishBlock(index: header.blocks) { (bytes) throws(TraceError) in try file.append(bytes) }
+    header.blocks += 1
+  }
+
+  /// Writes what is left, the end marker and the header, and gives the file its name.
+  ///
+  /// `cachedAccesses` and `filterNote` (at most 512 bytes, appended to `provenance.filters`) say what a filter left
+  /// out. Throws `.empty` when there is no record.
+  public consuming func finish(cachedAccesses: Int = 0, filterNote: String = "") throws(TraceError) -> TraceHeader {
+    guard header.records > 0 else {
+      throw TraceError(
+        .empty, file: file.path, problem: "no access to write", fix: "check the input, its filters and its window")
+    }
+    precondition(cachedAccesses == 0 || header.layout.isCacheFiltered)
+    try flush()
+    header.reads = header.accesses - header.writes
+    header.footprintPages = pages.pages
+    header.footprintHugeBlocks = pages.hugeBlocks
+    header.cachedAccesses = cachedAccesses
+    header.fileBytes = file.offset + TraceFormat.footerBytes
+    if !filterNote.isEmpty {
+      header.provenance.filters += (header.provenance.filters.isEmpty ? "" : "; ") + filterNote
+      guard header.provenance.encoded.count <= TraceFormat.maxProvenanceBytes else {
+        throw TraceError(.limit, file: file.path, problem: "the filter note is too long", fix: "shorten it")
+      }
+    }
+    let bytes = header.encoded()
+    try Self.append(TraceFooter(header, headerSum: TraceFooter.sum(ofHeader: bytes)).encoded(), to: file)
+    let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+    defer { raw.deallocate() }
+    raw.copyBytes(from: bytes)
+    try file.write(UnsafeRawBufferPointer(raw), at: 0)
+    try file.commit()
+    return header
+  }
+}

@@ -1,0 +1,113 @@
+// pageferry run.
+
+import ArgumentParser
+import Report
+import Simulation
+import Sysctl
+import Workload
+
+/// Runs a workload and leaves a run directory.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a workload under a set of knobs; print a summary and leave a run directory.",
+    discussion: """
+      The workload file says what tasks do (docs/workload-files.md). Knobs say which machine and kernel they run on: \
+      'pageferry sysctl -a --long' lists them all. -p and --set apply in the order given, each write after the one \
+      before it, as a shell would write to /proc/sys.
+
+      Examples:
+        pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
+        pageferry run workloads/zipf.yaml -p sysctl/machines/ddr5-cxl-asic.conf \\
+          -p sysctl/profiles/tiering-v6.12.conf --set hw.node0.size=10%
+        pageferry run workloads/quick.yaml --set sim.seed=7 --out seven --json
+
+      The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
+      trace.txt and host.json. Equal inputs give equal bytes in all of them but host.json.
+      """)
+
+  @Argument(help: ArgumentHelp("The workload file.", valueName: "workload.yaml"))
+  var workload: String
+
+  @OptionGroup var knobs: KnobOptions
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The run directory, which must not exist. (default: runs/<workload>-<n>)", valueName: "dir"))
+  var out: String?
+
+  @Flag(help: "Print run.json instead of the summary.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print nothing but warnings and errors.")
+  var quiet = false
+
+  @Flag(help: "Add zoneinfo to the run directory: the zones at the end, as in /proc/zoneinfo.")
+  var zoneinfo = false
+
+  @Flag(help: "Add buddyinfo to the run directory: free blocks at the end, as in /proc/buddyinfo.")
+  var buddyinfo = false
+
+  func run() throws {
+    let (tree, ignored) = try knobs.tree()
+    for warning in ignored { Console.error("\(warning)") }
+    let spec = try WorkloadFile.parse(path: workload)
+    let inputs = try RunInputs(version: Pageferry.versionText, tree: tree, spec: spec)
+    let simulation: Simulation
+    do throws(RunError) {
+      simulation = try Simulation(spec, tree: tree)
+    } catch { throw Failure(message: "\(error)", status: .usage) }
+
+    let directory = try RunDirectory(
+      out.map { .path($0) } ?? .numbered(folder: "runs", name: spec.name))
+    Interrupt.removes(directory.temporary)
+    defer { Interrupt.removes(nil) }
+    do {
+      try finish(simulation, inputs, directory)
+    } catch {
+      directory.abandon()
+      throw error
+    }
+  }
+
+  private func finish(_ simulation: Simulation, _ inputs: RunInputs, _ directory: RunDirectory) throws {
+    let bar = ProgressBar(simulation.spec.name, isQuiet: quiet)
+    simulation.onProgress = { time, done, total in
+      bar.show(done, of: total, "modelled time \(time / 1_000_000_000) ms")
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    defer { bar.end() }
+    let result = try simulation.run()
+    bar.end()
+    let files = RunFiles(result, inputs: inputs, zoneinfo: zoneinfo, buddyinfo: buddyinfo)
+    let path = try files.write(to: directory, wallSeconds: clock.now - start)
+    if json {
+      try Console.out(files.json)
+    } else if !quiet {
+      try Console.out(Summary(result, inputs: inputs).text + "\nrun directory: \(path)\n")
+    }
+    if json || quiet { for warning in result.warnings { Console.error("warning: \(warning)") } }
+    guard result.faults.isEmpty else { throw faults(result.faults, path) }
+  }
+
+  /// The model's books do not agree: what is wrong, and how to see it again.
+  private func faults(_ faults: [String], _ path: String) -> Failure {
+    for fault in faults.prefix(20) { Console.error("check failed: \(fault)") }
+    if faults.count > 20 { Console.error("and \(faults.count - 20) more, in \(path)/run.json") }
+    return Failure(
+      message: "this is a fault of the model, its numbers are not to be trusted; to see it again: "
+        + "pageferry run \(Shell.quoted(workload)) -p \(Shell.quoted(path))/config.sysctl", status: .failure)
+  }
+}
+
+/// Words for a shell.
+enum Shell {
+  /// The word, in single quotes when it needs them.
+  static func quoted(_ word: String) -> String {
+    let isPlain = word.unicodeScalars.allSatisfy {
+      "/._-+=,:@%".unicodeScalars.contains($0) || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+    }
+    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+}

@@ -1,0 +1,73 @@
+// Traces through the command, and workloads that replay them.
+
+import Foundation
+import Testing
+
+@Suite struct TraceCommandTests {
+  /// 16 MiB written page by page, then the same pages in reverse.
+  private static var text: String {
+    var text = ""
+    for page in 0..<4096 { text += " S \(String(0x4000_0000 + page * 4096, radix: 16)),8\n" }
+    for page in (0..<4096).reversed() { text += "I  400000,4\n L \(String(0x4000_0000 + page * 4096, radix: 16)),8\n" }
+    return text
+  }
+
+  @Test func `an imported trace is replayed, twice and by two tasks alike`() throws {
+    try Command.withFolder { folder in
+      let made = try Command.run(
+        "trace", "import", "--format", "lackey", "-", "-o", "t.pft", "--program", "made up", in: folder,
+        input: Self.text)
+      #expect(made.status == 0, "\(made.error)")
+      let info = try Command.run("trace", "info", "t.pft", in: folder)
+      #expect(info.status == 0)
+      #expect(info.out.contains("4096 pages of 4 KiB"))
+      #expect(info.out.contains("made up"))
+      let cat = try Command.run("trace", "cat", "t.pft", "--from", "1", "--count", "2", in: folder)
+      #expect(
+        cat.out
+          == "# thread R|W address size gap repeats repeat-writes\n0 W 0x40001000 8 0 0 0\n0 W 0x40002000 8 0 0 0\n")
+
+      try Command.write("name: twice\ntasks: [{trace: t.pft, repeat: 2}]\n", folder + "/twice.yaml")
+      #expect(try Command.run("run", "twice.yaml", "--out", "a", "-q", in: folder).status == 0)
+      let once = try json(folder + "/a/run.json")
+      #expect(once["footprint_pages"] as? Int == 4096)
+      // The page in the middle of the trace is read right after it is written: one record.
+      #expect((once["totals"] as? [String: Any])?["accesses"] as? Int == 2 * 8191)
+
+      try Command.write(
+        "name: both\ntasks:\n  - {name: a, process: p, trace: t.pft}\n  - {name: b, process: p, trace: t.pft}\n",
+        folder + "/both.yaml")
+      let shared = try Command.run("run", "both.yaml", "--out", "b", "-q", in: folder)
+      #expect(shared.status == 0, "\(shared.error)")
+      #expect(try json(folder + "/b/run.json")["footprint_pages"] as? Int == 4096)
+    }
+  }
+
+  @Test func `a damaged or missing trace is found before the run`() throws {
+    try Command.withFolder { folder in
+      _ = try Command.run("trace", "import", "--format", "lackey", "-", "-o", "t.pft", in: folder, input: Self.text)
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: folder + "/t.pft"))
+      bytes[bytes.count - 100] ^= 1
+      try bytes.write(to: URL(fileURLWithPath: folder + "/bad.pft"))
+      try Command.write("name: bad\ntasks: [{trace: bad.pft}]\n", folder + "/bad.yaml")
+      try Command.write("name: none\ntasks: [{trace: none.pft}]\n", folder + "/none.yaml")
+      for name in ["bad", "none"] {
+        let outcome = try Command.run("run", "\(name).yaml", "--out", "x", in: folder)
+        #expect(outcome.status != 0)
+        #expect(outcome.error.hasPrefix("pageferry: ") && outcome.error.contains("\(name).pft"))
+        #expect(!FileManager.default.fileExists(atPath: folder + "/x"))
+      }
+    }
+  }
+
+  @Test func `text that is no trace is refused with its line`() throws {
+    let outcome = try Command.run(
+      "trace", "import", "--format", "din", "-", "-o", "/dev/null/x", input: "0 1000\nnonsense\n")
+    #expect(outcome.status == 1)
+    #expect(outcome.error.hasPrefix("pageferry: "))
+  }
+
+  private func json(_ path: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any])
+  }
+}

@@ -1,0 +1,136 @@
+// Damage at any byte is an error: never a crash, never other records.
+import CPlatform
+import Foundation
+import Testing
+
+@testable import Trace
+
+@Suite struct CorruptionTests {
+  /// A trace of two blocks is too long to damage everywhere; one of 40 records has every part of the format.
+  private func small(_ scratch: Scratch) throws -> [UInt8] {
+    let records = randomRecords(40, seed: 5, layout: TraceLayout(), threads: 3)
+    try write(
+      records, to: scratch.path("a.pft"), provenance: TraceProvenance(program: "test", notes: "a small trace"))
+    return try bytes(of: scratch.path("a.pft"))
+  }
+
+  @Test func everyChangedByteIsAnError() throws {
+    let scratch = try Scratch()
+    let good = try small(scratch)
+    var random = Seeded(11)
+    for i in good.indices {
+      var bad = good
+      bad[i] ^= UInt8(1 << (random.next() % 8))
+      let path = try scratch.write(bad, "b.pft")
+      let error = #expect(throws: TraceError.self, "byte \(i)") { try readAll(path) }
+      #expect(error?.byte != nil && error?.fix.isEmpty == false)
+    }
+  }
+
+  @Test func everyTruncationAndEveryAdditionIsAnError() throws {
+    let scratch = try Scratch()
+    let good = try small(scratch)
+    for n in good.indices {
+      let path = try scratch.write(Array(good[..<n]), "b.pft")
+      #expect(throws: TraceError.self, "\(n) bytes") { try readAll(path) }
+    }
+    #expect(throws: TraceError.self) { try readAll(scratch.write(good + [0], "b.pft")) }
+    #expect(throws: TraceError.self) { try readAll(scratch.write(gzip(good + [0]), "b.pft")) }
+    let packed = gzip(good)
+    for n in stride(from: 0, to: packed.count, by: 3) {
+      let path = try scratch.write(Array(packed[..<n]), "b.pft.gz")
+      #expect(throws: TraceError.self, "\(n) compressed bytes") { try readAll(path) }
+    }
+  }
+
+  @Test func aCompressedTraceNeverReadsDifferently() throws {
+    let scratch = try Scratch()
+    let good = try small(scratch)
+    let wanted = try readAll(scratch.path("a.pft"))
+    let packed = gzip(good)
+    for i in packed.indices {
+      var bad = packed
+      bad[i] ^= 1 << UInt8(i % 8)
+      // gzip's own header has bytes without meaning; whatever opens must be the same trace.
+      if let records = try? readAll(scratch.write(bad, "b.pft.gz")) { #expect(records == wanted, "byte \(i)") }
+    }
+  }
+
+  /// A hostile writer has right checksums: nothing but the decoder's own checks stands then.
+  @Test func payloadsWithRightChecksumsNeverCrash() throws {
+    let scratch = try Scratch()
+    let good = try small(scratch)
+    var random = Seeded(77)
+    let blockStart = TraceFormat.headerBytes
+    let payloadEnd = good.count - TraceFormat.footerBytes
+    var survivors = 0
+    for _ in 0..<2000 {
+      var bad = good
+      for _ in 0...(random.next() % 4) {
+        let span = random.next() % 4 == 0 ? blockStart + 8..<blockStart + 32 : blockStart + 40..<payloadEnd
+        bad[span.lowerBound + Int(random.next() % UInt64(span.count))] = UInt8(truncatingIfNeeded: random.next())
+      }
+      seal(&bad, blockStart + 32, over: blockStart + 40..<payloadEnd)
+      seal(&bad, blockStart + 36, over: blockStart..<blockStart + 36)
+      let path = try scratch.write(bad, "b.pft")
+      do {
+        let records = try readAll(path)
+        for record in records {
+          #expect(record.repeatWrites <= record.repeats && record.thread < 3)
+          #expect(Int(record.address & 4095) + Int(record.size) <= 4096)
+        }
+        survivors += 1
+      } catch { #expect(error is TraceError) }
+    }
+    #expect(survivors < 2000)
+  }
+
+  @Test func headersWithARightChecksumAreStillChecked() throws {
+    let scratch = try Scratch()
+    let good = try small(scratch)
+    var random = Seeded(78)
+    for i in 0..<TraceFormat.headerBytes - 4 where i < 400 || i % 97 == 0 {
+      var bad = good
+      bad[i] = bad[i] &+ UInt8(1 + random.next() % 255)
+      seal(&bad, TraceFormat.headerBytes - 4, over: 0..<TraceFormat.headerBytes - 4)
+      let path = try scratch.write(bad, "b.pft")
+      #expect(throws: TraceError.self, "byte \(i)") { try readAll(path) }
+    }
+  }
+
+  @Test func swappedBlocksAreAnError() throws {
+    let scratch = try Scratch()
+    let layout = TraceLayout(granuleShift: 6, isCoalesced: false)
+    try write(
+      (0..<(2 * 65_536)).map { TraceRecord(address: UInt64($0) * 64) }, to: scratch.path("a.pft"), layout: layout)
+    let good = try bytes(of: scratch.path("a.pft"))
+    let start = TraceFormat.headerBytes
+    let length = (good[start + 8..<start + 12].reversed().reduce(0) { $0 << 8 | Int($1) }) + 40
+    let bad =
+      Array(good[..<start]) + good[start + length..<good.count - 48] + good[start..<start + length] + good.suffix(48)
+    let path = try scratch.write(bad, "b.pft")
+    let error = #expect(throws: TraceError.self) { try readAll(path) }
+    #expect(error?.byte == start + 4)
+  }
+
+  @Test func otherFilesAreNamedAsSuch() throws {
+    let scratch = try Scratch()
+    #expect(throws: TraceError.self) { try readAll(scratch.path("none.pft")) }
+    let empty = #expect(throws: TraceError.self) { try readAll(scratch.write([], "b.pft")) }
+    #expect(empty?.kind == .empty)
+    let text = #expect(throws: TraceError.self) {
+      try readAll(scratch.write([UInt8](repeating: 0x20, count: 5000), "b.pft"))
+    }
+    #expect(text?.kind == .format)
+    var newer = try small(scratch)
+    newer[8] = 2
+    let version = #expect(throws: TraceError.self) { try readAll(scratch.write(newer, "b.pft")) }
+    #expect(version?.kind == .format && version?.byte == 8)
+    #expect(throws: TraceError.self) { try readAll(scratch.folder.path) }
+  }
+
+  private func seal(_ bytes: inout [UInt8], _ offset: Int, over range: Range<Int>) {
+    let sum = bytes.withUnsafeBytes { pf_crc32c(0, $0.baseAddress! + range.lowerBound, range.count) }
+    for k in 0..<4 { bytes[offset + k] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * k)) }
+  }
+}
