@@ -129,7 +129,7 @@ private struct FuzzMaker {
     writes.append("sim.sample_interval=\(one(of: ["100us", "1ms", "100ms"]))")
     if chance(25) { writes.append("debug.check=epoch") }
     // No run goes on forever, and some are cut in the middle of everything.
-    writes.append("sim.max_time=\(chance(20) ? "\(number(1...30))ms" : "20s")")
+    writes.append("sim.max_time=\(chance(20) ? "\(number(1...30))ms" : "1s")")
     if chance(15) {
       for cost in ["migrate_allocate", "migrate_unmap", "migrate_flush", "migrate_remap", "migrate_putback"] {
         writes.append("cost.\(cost)=0ns")

@@ -9,7 +9,11 @@ nonisolated(unsafe) private var runningSeed: UInt64 = 0
 /// Prints the running seed on stderr when the process is about to die.
 enum LastWords {
   /// Seconds one run may take before it counts as hung.
-  static let patience: UInt32 = 60
+  #if DEBUG
+    static let patience: UInt32 = 600
+  #else
+    static let patience: UInt32 = 60
+  #endif
 
   static func install() {
     for number in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM] {

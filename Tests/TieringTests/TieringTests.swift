@@ -396,6 +396,15 @@ private struct Bench {
     #expect(bench.memory.nodes[0].hotThreshold == 0)
   }
 
+  @Test func ampleRoomCountsNoCandidateBeforeItHadACounter() {
+    let bench = Bench(.v6_12, nodes: [300_000, 8192])
+    bench.map(0..<10, node: 1)
+    bench.scan(0..<10, at: 0)
+    #expect((0..<10).filter { bench.fault($0, at: 500_000).promotes }.count == 10)
+    #expect(bench.count(.pgpromote_candidate) == 0 && bench.count(.pgpromote_candidate_nrl) == 0)
+    #expect(bench.memory.nodes[0].promoteCandidates == 0)
+  }
+
   @Test func aNodeOfAGibibyteNeverHasAmpleRoom() {
     let bench = Bench(.v7_1, nodes: [262_144, 8192])
     bench.map(0..<1, node: 1)
