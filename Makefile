@@ -7,12 +7,11 @@ PACKAGES = zlib1g-dev pkg-config
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
-.PHONY: demo build test test-fast test-slow deps docs format lint clean
+.PHONY: demo build test test-fast test-slow bench bench-quick bench-large bench-terabyte deps docs format lint clean
 
-# Replays a recorded program on fast and slow memory under the rules of the TPP kernel. One CPU, as in the runs that
-# the rules were compared with.
+# Replays a recorded program on fast and slow memory under the rules of the TPP kernel.
 demo: build
-	$(PAGEFERRY) run workloads/demo.yaml -p sysctl/machines/ddr5-cxl-asic.conf -p sysctl/profiles/tpp.conf --set hw.cpus=1
+	$(PAGEFERRY) run workloads/demo.yaml -p sysctl/machines/ddr5-cxl-asic.conf -p sysctl/profiles/tpp.conf
 
 build: deps
 	$(SWIFT) build -c release --product pageferry
@@ -27,6 +26,19 @@ test-slow: deps
 	@if ls Tests | grep -qE '^($(SLOW))$$'; then \
 	  $(SWIFT) test -c release -Xswiftc -enable-testing --filter '$(SLOW)'; \
 	else echo 'no slow suite'; fi
+
+# Ratios within one run; docs/performance.md says what they mean. bench-large takes two minutes and up to 10 GiB.
+bench: deps
+	$(SWIFT) run -c release pageferry-bench --check
+
+bench-quick: deps
+	$(SWIFT) run -c release pageferry-bench --quick
+
+bench-large: deps
+	$(SWIFT) run -c release pageferry-bench --large
+
+bench-terabyte: deps
+	$(SWIFT) run -c release pageferry-bench --terabyte
 
 # valgrind is needed only to record traces (workloads/traces/README.md); nothing here installs it.
 deps:
@@ -48,7 +60,7 @@ docs: build
 	mv docs/knobs.md.new docs/knobs.md
 
 format:
-	$(SWIFT) format -i -r Sources Tests Package.swift
+	$(SWIFT) format -i -r Sources Tests Benchmarks Package.swift
 
 lint:
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests Benchmarks) Package.swift

@@ -52,7 +52,8 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
-    .target(name: "Validation",
+    .target(
+      name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
@@ -76,6 +77,7 @@ let package = Package(
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
+    .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),

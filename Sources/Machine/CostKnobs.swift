@@ -49,7 +49,9 @@ public struct CostKnobs: KnobSet {
       "cost.unaccounted_touch", \.unaccountedTouch, "0 on real machines; the reference machine's is in oracle-tcg.conf",
       "Part of a first touch that the task's CPU clock does not show."),
     step("cost.major_fault", \.majorFault, "recall: an NVMe read", "Reading a dropped page of a file back."),
-    step("cost.writeback_page", \.writebackPage, "recall: an NVMe write", "Writing a dirty page of a file before it is dropped."),
+    step(
+      "cost.writeback_page", \.writebackPage, "recall: an NVMe write",
+      "Writing a dirty page of a file before it is dropped."),
     step(
       "cost.hint_fault", \.hintFault, "recall: 0.5 to 2 us, no primary measurement",
       "A NUMA hint fault that migrates nothing."),

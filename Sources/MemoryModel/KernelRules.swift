@@ -1,6 +1,7 @@
 // Which kernel is modelled. One name selects every difference between kernels; rooms ask for the property they need.
 
 /// The kernel whose rules a run follows (`kernel.rules`).
+// swift-format-ignore: AlwaysUseLowerCamelCase
 public enum KernelRules: String, CaseIterable, Sendable {
   /// Linux 5.13-rc6 with the five TPP patches of November 2021: the original's own kernel.
   case tpp2021

@@ -218,7 +218,8 @@ extension Memory {
     var left = pages + unmovableFree
     var held = pages
     // Claim whole pageblocks so that what is not held stays free for later unmovable requests.
-    while left > 0, let block = takeBlock(zone: zone, order: Page.hugeOrder, type: .movable, noFragment: false, mayWake: false)
+    while left > 0,
+      let block = takeBlock(zone: zone, order: Page.hugeOrder, type: .movable, noFragment: false, mayWake: false)
     {
       setBlockType(block, .unmovable)
       let keep = min(held, Page.perHuge)

@@ -27,13 +27,17 @@ extension Memory {
           var previous: PFN = 0
           while pfn != 0, count <= list.count {
             let flags = frames[Int(pfn)].flags
-            if flags & FrameFlags.kindMask != FrameFlags.kindBuddy { fault("pfn \(pfn) on a free list is no free block") }
+            if flags & FrameFlags.kindMask != FrameFlags.kindBuddy {
+              fault("pfn \(pfn) on a free list is no free block")
+            }
             if frames[Int(pfn)].prev != previous { fault("pfn \(pfn): broken free list link") }
             count += 1
             previous = pfn
             pfn = frames[Int(pfn)].next
           }
-          if count != list.count { fault("zone \(index) order \(order) type \(type): \(count) blocks, counted \(list.count)") }
+          if count != list.count {
+            fault("zone \(index) order \(order) type \(type): \(count) blocks, counted \(list.count)")
+          }
           free += count << order
         }
       }
@@ -73,8 +77,12 @@ extension Memory {
     }
     var perCPU = 0
     for cpu in 0..<cpuCount { perCPU += zone.perCPU[cpu].count }
-    if perCPU != counted.perCPU { fault("zone \(zone.index): \(counted.perCPU) frames on per-CPU lists, counted \(perCPU)") }
-    if counted.free != zone.free { fault("zone \(zone.index): \(counted.free) free frames, nr_free_pages \(zone.free)") }
+    if perCPU != counted.perCPU {
+      fault("zone \(zone.index): \(counted.perCPU) frames on per-CPU lists, counted \(perCPU)")
+    }
+    if counted.free != zone.free {
+      fault("zone \(zone.index): \(counted.free) free frames, nr_free_pages \(zone.free)")
+    }
   }
 
   private func checkLists(_ fault: (String) -> Void) {
@@ -130,7 +138,9 @@ extension Memory {
       fault("slot \(slot) maps pfn \(pfn), which is no folio of order \(order)")
       return
     }
-    if frames[Int(pfn)].owner != UInt32(slot) { fault("slot \(slot) maps pfn \(pfn), owned by \(frames[Int(pfn)].owner)") }
+    if frames[Int(pfn)].owner != UInt32(slot) {
+      fault("slot \(slot) maps pfn \(pfn), owned by \(frames[Int(pfn)].owner)")
+    }
     if entry & PTE.present != 0 && Int(entry & PTE.nodeMask) != node(of: pfn) {
       fault("slot \(slot): its entry names node \(entry & PTE.nodeMask), its frame is on \(node(of: pfn))")
     }

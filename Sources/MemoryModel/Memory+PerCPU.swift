@@ -40,7 +40,8 @@ extension Memory {
   }
 
   @inline(__always)
-  private func list(_ lists: UnsafeMutablePointer<PerCPUPages>, _ type: MigrateType) -> UnsafeMutablePointer<FrameList> {
+  private func list(_ lists: UnsafeMutablePointer<PerCPUPages>, _ type: MigrateType) -> UnsafeMutablePointer<FrameList>
+  {
     UnsafeMutableRawPointer(lists).assumingMemoryBound(to: FrameList.self) + type.rawValue
   }
 

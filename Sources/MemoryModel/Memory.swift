@@ -158,7 +158,8 @@ public final class Memory {
           end: PFN(plan.end), lru: lru, lruPages: lruPages))
     }
     distances = Memory.distances(of: layouts)
-    zonelists = Memory.zonelists(layouts: layouts, distances: distances, zonePlans: zonePlans.map { ($0.node, $0.kind) })
+    zonelists = Memory.zonelists(
+      layouts: layouts, distances: distances, zonePlans: zonePlans.map { ($0.node, $0.kind) })
     lruAdd = .allocate(capacity: cpuCount)
     activation = .allocate(capacity: cpuCount)
     for cpu in 0..<cpuCount {

@@ -45,7 +45,8 @@ public struct MemoryKnobs: KnobSet {
     .integers(
       "vm.lowmem_reserve_ratio", \.lowmemReserveRatio, count: 1...5, in: 0...1_000_000,
       source: "mm/page_alloc.c setup_per_zone_lowmem_reserve",
-      doc: "One divisor a zone (DMA, DMA32, Normal, Movable): the share of the higher zones a zone holds back; 0 is none."),
+      doc:
+        "One divisor a zone (DMA, DMA32, Normal, Movable): the share of the higher zones a zone holds back; 0 is none."),
     .integer(
       "vm.percpu_pagelist_high_fraction", \.percpuHighFraction, in: 8...1_000_000, also: [0],
       source: "mm/page_alloc.c zone_highsize",

@@ -1,6 +1,7 @@
 // The counters of /proc/vmstat, by their real names.
 
 /// Event counters. Names are those of /proc/vmstat; counters that only the TPP patches have are marked.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 public enum VMEvent: Int, CaseIterable, Sendable {
   case numa_hit, numa_miss, numa_foreign, numa_local, numa_other
   case pgalloc_dma, pgalloc_dma32, pgalloc_normal, pgalloc_movable

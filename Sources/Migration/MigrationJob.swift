@@ -25,7 +25,7 @@ public final class MigrationJob {
 
   private let memory: Memory
   private let links: Links
-  private let trace: MigrationTrace
+  public let trace: MigrationTrace
   public var costs: CostKnobs
 
   private var phase = Phase.idle

@@ -99,6 +99,9 @@ public final class MigrationTrace {
     if records.count < limit { records.append(record) } else { lost += 1 }
   }
 
+  /// Adds time that finding and isolating the pages of a migration took.
+  public func addIsolation(_ time: Picoseconds, _ reason: MigrateReason) { add(time, .isolate, reason) }
+
   @inline(__always)
   func add(_ time: Picoseconds, _ stage: MigrateStage, _ reason: MigrateReason) {
     stageTime[reason.rawValue][stage.rawValue] += time

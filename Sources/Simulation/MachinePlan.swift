@@ -60,7 +60,8 @@ enum MachinePlan {
       }
       guard zones.allSatisfy({ $0.kind.rawValue < kind.rawValue }) else {
         throw RunError(
-          "hw.node\(node).zones='\(text)': zones stand once each, lowest first", fix: "order them DMA DMA32 Normal Movable")
+          "hw.node\(node).zones='\(text)': zones stand once each, lowest first",
+          fix: "order them DMA DMA32 Normal Movable")
       }
       if parts.count == 2 {
         guard let size = try? Capacity.parse(String(parts[1])) else {

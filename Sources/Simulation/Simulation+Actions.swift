@@ -10,7 +10,9 @@ extension Simulation {
   /// Pages the workload can touch.
   static func footprintPages(_ spec: WorkloadSpec, inputs: TraceInputs) throws(RunError) -> Int {
     if let stated = spec.statedFootprint { return stated }
-    let traced = inputs.sources.values.reduce(0) { $0 + ($1.source as? any FootprintKnown ?? NoFootprint()).footprintPages }
+    let traced = inputs.sources.values.reduce(0) {
+      $0 + ($1.source as? any FootprintKnown ?? NoFootprint()).footprintPages
+    }
     return spec.footprint + traced
   }
 

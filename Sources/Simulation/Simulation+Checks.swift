@@ -1,6 +1,7 @@
 // Identities between counters that hold in a kernel and must hold here.
 
 import MemoryModel
+import Units
 
 extension Simulation {
   /// What does not hold of linux vmstat's identities.
@@ -32,5 +33,8 @@ extension Simulation {
   }
 
   /// Shows a new batch to the samplers.
-  func observe(_ batch: AccessBatch) {}
+  func observe(_ batch: AccessBatch, now: Picoseconds) {
+    sampler.reuse.observe(
+      batch, now: now, scale: clock.scale, threshold: clock.span(milliseconds: balancing.hotThreshold))
+  }
 }

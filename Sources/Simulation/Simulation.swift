@@ -373,7 +373,7 @@ public final class Simulation {
         ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
       },
       samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
-      reuse: sampler.reuse.summary(thresholdMs: balancing.hotThreshold), trace: trace, memory: memory,
+      reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
       contextSwitches: scheduler.switches, warnings: warnings, faults: faults, isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
@@ -384,7 +384,8 @@ public final class Simulation {
     guard balancing.mode != 0 else { return }
     for space in spaces where space.scan.passes < 2 && space.rss > 0 {
       warnings.append(
-        "process '\(space.name)' was scanned \(space.scan.passes) times in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale")
+        "process '\(space.name)' was scanned \(space.scan.passes) times in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
+      )
     }
   }
 

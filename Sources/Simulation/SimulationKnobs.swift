@@ -52,7 +52,9 @@ public struct SimulationKnobs: KnobSet {
       "sim.lru_drain_interval", \.drainInterval, in: Picoseconds.microsecond...(1000 * Picoseconds.second),
       when: .beforeRun, evidence: .uncalibrated, source: "stands for lru_add_drain by other work on a CPU",
       doc: "On a machine of several CPUs, how often each CPU's LRU-add batch is drained by what else runs there.",
-      notes: "Under tpp2021 a page in another CPU's batch cannot be activated: its reader faults until the batch is drained."),
+      notes:
+        "Under tpp2021 a page in another CPU's batch cannot be activated: its reader faults until the batch is drained."
+    ),
     .duration(
       "sim.max_time", \.maxTime, in: 0...(1_000_000 * Picoseconds.second), when: .beforeRun, source: "Pageferry",
       doc: "Modelled time after which the run stops, 0 for none."),

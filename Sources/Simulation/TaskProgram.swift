@@ -130,7 +130,7 @@ final class TaskProgram {
     }
     if let source {
       if source.remainingInRound > 0 && source.roundsDone == round && !mustStop {
-        thread.fill(from: source)
+        thread.fill(from: source, now: now)
         if threads.count > 1 { simulation.wakeTeam(of: self, now: now) }
         return .batch
       }

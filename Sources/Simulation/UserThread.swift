@@ -69,12 +69,12 @@ final class UserThread: ThreadBody {
   // MARK: What the program tells it
 
   /// Takes the next chunk of a stream.
-  func fill(from source: any AccessSource) {
+  func fill(from source: any AccessSource, now: Picoseconds) {
     source.fill(batch, limit: batch.capacity)
     index = 0
     prefetched = 0
     holdsBatch = batch.count > 0
-    simulation.observe(batch)
+    simulation.observe(batch, now: now)
     refreshCosts()
   }
 

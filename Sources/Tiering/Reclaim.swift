@@ -250,6 +250,8 @@ final class NodeShrinker {
         }
       }
     }
+    // What looking at the pages costs is the demotion's stage isolate, in proportion to those that go.
+    job.trace.addIsolation(demoting * costs.reclaimPage, .demotion)
     guard demoting > 0, let target = targets.choose(from: node, random: &random) else {
       finishChunk()
       return time

@@ -26,7 +26,8 @@ struct ValidateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Folder of the machine presets.", valueName: "dir"))
   var machines = "sysctl/machines"
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write the page. (default: standard output)", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Where to write the page. (default: standard output)", valueName: "file"))
   var output: String?
 
   func validate() throws {

@@ -31,9 +31,9 @@ enum Command {
       process.executableURL = URL(fileURLWithPath: path)
       process.arguments = arguments
       process.currentDirectoryURL = URL(fileURLWithPath: folder)
-      FileManager.default.createFile(atPath: scratch + "/out", contents: nil)
-      FileManager.default.createFile(atPath: scratch + "/error", contents: nil)
-      FileManager.default.createFile(atPath: scratch + "/in", contents: Data((input ?? "").utf8))
+      _ = FileManager.default.createFile(atPath: scratch + "/out", contents: nil)
+      _ = FileManager.default.createFile(atPath: scratch + "/error", contents: nil)
+      _ = FileManager.default.createFile(atPath: scratch + "/in", contents: Data((input ?? "").utf8))
       process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/out"))
       process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/error"))
       process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch + "/in"))

@@ -133,7 +133,7 @@ private struct Bench {
     let regions = [ScanRegion(slots: 0..<300)]
     let time = scanner.scan(thread: &thread, space: &space, regions: regions, now: 0)
     #expect(bench.count(.numa_pte_updates) == 300)
-    #expect(time == 300 * CostKnobs().scanEntry)
+    #expect(time == 300 * CostKnobs().scanEntry + CostKnobs().scanBlock)
     // What is PROT_NONE already is not updated again, so that only virtual pages are charged.
     _ = scanner.scan(thread: &thread, space: &space, regions: regions, now: 10 * Picoseconds.second)
     #expect(bench.count(.numa_pte_updates) == 300)
