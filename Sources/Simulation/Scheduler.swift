@@ -34,6 +34,17 @@ final class Scheduler {
     for i in cpus.indices { cpus[i].nextTick = tick }
   }
 
+  /// The CPU whose thread is in the middle of a step, and whether a wake asks that thread to give way after it
+  /// (TIF_NEED_RESCHED).
+  private var stepping: Int?
+  private var needsReschedule = false
+
+  /// The current thread of a CPU begins a step, which `account` ends.
+  func beginStep(_ cpu: Int) {
+    stepping = cpu
+    needsReschedule = false
+  }
+
   /// Whether any CPU has something to run.
   var isIdle: Bool {
     // By index: a copy of a CPU would count its references up and down.
@@ -84,6 +95,10 @@ final class Scheduler {
   /// Takes the current thread off a CPU, back to its queue.
   private func deschedule(_ cpu: Int) {
     guard let current = cpus[cpu].current else { return }
+    if cpu == stepping {
+      needsReschedule = true
+      return
+    }
     current.queuedSince = cpus[cpu].clock
     cpus[cpu].queue.append(current)
     cpus[cpu].current = nil
@@ -156,6 +171,7 @@ final class Scheduler {
   ///
   /// Virtual time follows the thread's own CPU clock, `charged`: what that clock does not show is not weighed either.
   func account(_ cpu: Int, now: Picoseconds, charged: Picoseconds) {
+    stepping = nil
     guard let thread = cpus[cpu].current else { return }
     thread.stoppedAt = now
     cpus[cpu].busyTime += now - cpus[cpu].clock
@@ -164,8 +180,12 @@ final class Scheduler {
     var least = thread.virtualTime
     for i in cpus[cpu].queue.indices { least = min(least, cpus[cpu].queue[i].virtualTime) }
     cpus[cpu].minVirtualTime = max(cpus[cpu].minVirtualTime, least)
-    if case .runnable = thread.state { return }
-    cpus[cpu].current = nil
+    if case .runnable = thread.state {
+      if needsReschedule { deschedule(cpu) }
+    } else {
+      cpus[cpu].current = nil
+    }
+    needsReschedule = false
   }
 
   /// A tick on a busy CPU: may put another thread in.

@@ -247,6 +247,7 @@ public final class Simulation {
     let limit = min(edge, scheduler.cpus[cpu].nextTick)
     if start < limit {
       cpuInUse = cpu
+      scheduler.beginStep(cpu)
       let clockBefore = thread.cpuTime
       let end = thread.body.run(thread, cpu: cpu, now: start, limit: limit)
       cpuInUse = nil

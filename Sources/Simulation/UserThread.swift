@@ -30,6 +30,8 @@ final class UserThread: ThreadBody {
   private var mlpMilli: Int
   private var isTrace = false
   private var holdsBatch = false
+  /// Whether it sleeps or computes for its task: the others wait for it.
+  private var isPausing = false
   private(set) var totals = TaskTotals()
   private var replayTime: Picoseconds = 0
   /// Whether `foldCounts` has something to do.
@@ -203,6 +205,10 @@ final class UserThread: ThreadBody {
       batch.count = 0
       index = 0
     }
+    if isPausing {
+      isPausing = false
+      program.activeThreads -= 1
+    }
     let next: NextWork
     do throws(RunError) {
       next = try program.next(for: self, now: now, others: program.activeThreads)
@@ -221,8 +227,10 @@ final class UserThread: ThreadBody {
     case .sleep(let until):
       totals.time[TimeUse.sleep.rawValue] += max(until - now, 0)
       thread.state = .sleeping(until: max(until, now))
+      beginPause()
       return false
     case .compute(let span):
+      beginPause()
       use(.think, span)
       return true
     case .done:
@@ -231,6 +239,11 @@ final class UserThread: ThreadBody {
       simulation.wakeTeam(of: program, now: now)
       return false
     }
+  }
+
+  private func beginPause() {
+    isPausing = true
+    program.activeThreads += 1
   }
 
   private func scanAddressSpace(now: Picoseconds) {
