@@ -9,6 +9,8 @@ public struct NodeKnobs: KnobSet {
   public var zones = "Normal"
   public var kernelPages = 0
   public var unmovableFree = 0
+  public var idlePages = 0
+  public var idleActivePages = 0
   public var tier: Int?
   public var cpus: Int?
   public var readLatency = 250 * Picoseconds.nanosecond
@@ -65,6 +67,13 @@ public struct NodeKnobs: KnobSet {
       "unmovable_free", \.unmovableFree, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, source: "Pageferry",
       doc: "Pages left free in the kernel's own (unmovable) pageblocks at the start: page tables use them up first.",
       notes: "When they are used up, page tables claim movable pageblocks, and that boosts the watermarks."),
+    .integer(
+      "idle_pages", \.idlePages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, source: "Pageferry",
+      doc: "Pages of processes that sleep throughout: on the inactive list from the start, and not accessed.",
+      notes: "They are the first that reclaim demotes."),
+    .integer(
+      "idle_active_pages", \.idleActivePages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun,
+      source: "Pageferry", doc: "The like on the active list: reclaim finds them when it first deactivates."),
     .integerOrAuto(
       "tier", \.tier, in: 0...15, when: .beforeRun, source: "mm/memory-tiers.c",
       doc: "Place in the distance-ordered tiers, 0 fastest; auto is 0 for nodes with CPUs and 1 for all others."),
@@ -87,6 +96,7 @@ public struct HardwareKnobs: KnobSet {
   public var schedulerSlice: Picoseconds?
   public var timerHz = 250
   public var stampBits = 21
+  public var statsPhase = 0
   public var queuePermille = 250
 
   public init() {}
@@ -103,6 +113,11 @@ public struct HardwareKnobs: KnobSet {
       source: "kernel/sched/fair.c sysctl_sched_base_slice (0.75 ms, EEVDF), sysctl_sched_latency / 2 (3 ms, CFS)",
       doc: "Time a thread runs before another runnable one may take its CPU at a tick; auto goes by kernel.rules.",
       notes: "750 us under v6.12 and v7.1, 3000 us under tpp2021; times 1 + log2(CPUs, at most 8)."),
+    .duration(
+      "hw.stats_flush_phase", \.statsPhase, in: 0...(10 * Picoseconds.second), when: .beforeRun,
+      evidence: .uncalibrated, source: "mm/memcontrol.c flush_memcg_stats_dwork, begun when the machine boots",
+      doc: "When the memory-cgroup statistics are flushed first; from then on about every 2 s.",
+      notes: "Reclaim compares the lists by these statistics, so that what it deactivates depends on the phase."),
     .integer(
       "hw.numa_stamp_bits", \.stampBits, in: 12...32, unit: "bits", when: .beforeRun,
       source: "include/linux/page-flags-layout.h: 8 + log2(CONFIG_NR_CPUS), at least 12",

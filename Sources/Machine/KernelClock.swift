@@ -23,4 +23,14 @@ public struct KernelClock: Sendable {
   /// Modelled time that a kernel period of `milliseconds` takes.
   @inline(__always)
   public func span(milliseconds: Int) -> Picoseconds { milliseconds * Picoseconds.millisecond / scale }
+
+  /// Modelled time between two runs of kernel work that queues itself anew with a delay of `milliseconds`. The timer wheel
+  /// rounds up to the next boundary of the delay's level: 2 s at 250 Hz are 504 jiffies.
+  /// Source: kernel/time/timer.c LVL_START, LVL_GRAN, calc_index.
+  public func timerPeriod(milliseconds: Int) -> Picoseconds {
+    let jiffies = max(milliseconds / jiffy, 1)
+    var granularity = 1
+    while jiffies >= 63 * granularity { granularity *= 8 }
+    return span(milliseconds: (jiffies / granularity + 1) * granularity * jiffy)
+  }
 }

@@ -29,6 +29,26 @@ extension Memory {
     return true
   }
 
+  /// Maps base pages of slots as those of processes that have gone to sleep: from `node` alone, not accessed, on its
+  /// inactive or active list. False when the node has too few.
+  public func mapIdle(slots: Range<Int>, isActive: Bool, node: Int) -> Bool {
+    var policy = AllocationPolicy.user
+    policy.thisNodeOnly = true
+    for slot in slots {
+      guard ensureTablePage(slot: slot, node: node, cpu: 0),
+        let pfn = allocate(order: 0, node: node, cpu: 0, policy: policy)
+      else { return false }
+      install(pfn, order: 0, slot: slot, isWrite: false, isFile: false, cpu: 0)
+      table.hot[slot] &= ~PTE.accessed
+      drainLRUAdd(cpu: 0)
+      guard isActive else { continue }
+      unlinkLRU(pfn)
+      frames[Int(pfn)].flags |= FrameFlags.active
+      linkLRU(pfn)
+    }
+    return true
+  }
+
   /// Maps a 2 MiB folio over the whole block of `slot`, from `node` alone and only if a free block is there (defrag =
   /// madvise without advice: alloc_pages_mpol's first try); false otherwise.
   public func mapHuge(slot: Int, isWrite: Bool, node: Int, cpu: Int) -> Bool {

@@ -195,6 +195,9 @@ public final class Memory {
     table.deallocate()
   }
 
+  /// Sets every counter to 0: what came before is not part of the run.
+  public func resetCounters() { vmstat.reset() }
+
   /// The largest buddy order (MAX_PAGE_ORDER): 4 MiB blocks.
   public static let maxOrder = 10
 

@@ -49,6 +49,9 @@ public struct VMStat: ~Copyable {
     nonmutating set { values[event.rawValue] = newValue }
   }
 
+  /// Sets every counter to 0.
+  func reset() { values.update(repeating: 0, count: VMEvent.allCases.count) }
+
   /// All counters in `VMEvent` order.
   public func snapshot() -> [Int] { Array(UnsafeBufferPointer(start: values, count: VMEvent.allCases.count)) }
 }

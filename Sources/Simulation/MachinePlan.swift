@@ -27,10 +27,11 @@ enum MachinePlan {
         throw RunError("hw.node\(id).size is less than a page", fix: "give it a size or a share of the footprint")
       }
       let zones = try zones(node.zones, node: id, pages: pages, footprintPages: footprintPages)
-      guard node.kernelPages < pages else {
+      guard node.kernelPages + node.idlePages + node.idleActivePages < pages else {
         throw RunError(
-          "hw.node\(id).kernel_pages=\(node.kernelPages) leaves nothing of the node's \(pages) pages",
-          fix: "lower it or raise hw.node\(id).size")
+          "hw.node\(id): kernel_pages=\(node.kernelPages), idle_pages=\(node.idlePages) and "
+            + "idle_active_pages=\(node.idleActivePages) leave nothing of the node's \(pages) pages",
+          fix: "lower them or raise hw.node\(id).size")
       }
       layouts.append(
         NodeLayout(
@@ -105,6 +106,22 @@ enum MachinePlan {
       readLatency: node.readLatency, writeLatency: node.writeLatency, readBandwidth: node.readBandwidth,
       writeBandwidth: node.writeBandwidth, threadReadBandwidth: node.threadReadBandwidth,
       threadWriteBandwidth: node.threadWriteBandwidth)
+  }
+
+  /// Maps each node's idle pages to slots from `firstSlot` on, which belong to no process of the workload.
+  static func mapIdlePages(_ hardware: HardwareKnobs, in memory: Memory, firstSlot: Int) throws(RunError) {
+    var slot = firstSlot
+    for (id, node) in hardware.nodes.enumerated() {
+      for (count, isActive) in [(node.idlePages, false), (node.idleActivePages, true)] where count > 0 {
+        guard memory.mapIdle(slots: slot..<(slot + count), isActive: isActive, node: id) else {
+          throw RunError(
+            "hw.node\(id).\(isActive ? "idle_active_pages" : "idle_pages")=\(count): the node has not so many pages free",
+            fix: "lower it or raise hw.node\(id).size")
+        }
+        slot += count
+      }
+    }
+    memory.resetCounters()
   }
 
   /// Refuses machines that could not run the workload.

@@ -87,9 +87,11 @@ public final class Simulation {
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
+    let idle = hardware.nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
     memory = Memory(
-      nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots, rules: rules,
+      nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots + idle, rules: rules,
       knobs: tree[MemoryKnobs.self])
+    try MachinePlan.mapIdlePages(hardware, in: memory, firstSlot: inputs.totalSlots)
     try MachinePlan.check(memory, footprintPages: footprint, spec: spec)
     links = Links(
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
@@ -111,6 +113,7 @@ public final class Simulation {
       slice: hardware.schedulerSlice ?? base * factor, wakeupPreempts: rules.wakeupPreempts,
       switchCost: costs.contextSwitch)
     sampler = Sampler(interval: knobs.sampleInterval)
+    nextListStats = hardware.statsPhase
 
     applyHistory()
     makeKernelThreads(layouts)
@@ -327,7 +330,7 @@ public final class Simulation {
   private func flushListStats() {
     memory.flushListStats()
     let period = memory.rules.listStatsFlushMs
-    nextListStats = period == 0 ? Int.max : now + clock.span(milliseconds: period)
+    nextListStats = period == 0 ? Int.max : nextListStats + clock.timerPeriod(milliseconds: period)
   }
 
   // MARK: What threads tell the run

@@ -93,9 +93,11 @@ public struct NumaScanner {
   public func tick(
     thread: inout ThreadScan, space: AddressSpaceScan, runTime: Picoseconds, now: Picoseconds, rss: Int
   ) {
-    guard knobs.mode & 3 != 0, runTime > thread.stamp + clock.span(milliseconds: thread.period) else { return }
+    let period = clock.span(milliseconds: thread.period)
+    guard knobs.mode & 3 != 0, runTime > thread.stamp + period else { return }
     if thread.stamp == 0 { thread.period = NumaScanner.scanMin(rss: rss, knobs: knobs) }
-    thread.stamp += clock.span(milliseconds: thread.period)
+    // The period of before: the first scan counts with the scan delay.
+    thread.stamp += period
     if now >= space.nextScan { thread.isDue = true }
   }
 

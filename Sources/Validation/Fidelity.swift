@@ -18,16 +18,31 @@ struct FidelityCase: Sendable {
   var counters: [String]
 }
 
+/// One run of the model for a comparison.
+public struct FidelityRun {
+  /// Scenario and start delay: hot-tail-4k-37ms.
+  public var name: String
+  public var tree: KnobTree
+  public var spec: WorkloadSpec
+  public var result: RunResult
+}
+
 /// Compares and renders.
 public struct Fidelity {
-  /// Start delays of the reference runs.
-  static let delays = [0, 37, 113]
+  /// Start delays in ms: those of the reference runs.
+  public var delays = [0, 37, 113]
+  /// Only scenarios of these names; all of them when empty.
+  public var only: [String] = []
   /// Folder with the machines (sysctl/machines).
   private let machines: String
   public private(set) var agreed = 0
   public private(set) var compared = 0
+  /// Counters whose median lies within the kernel's own [min, max].
+  public private(set) var within = 0
   /// Called before each run with what is about to run.
   public var onRun: ((String) -> Void)?
+  /// Called with each run: its name (scenario and delay), the scenario file, the knobs, and what came of it.
+  public var onResult: ((FidelityRun) throws -> Void)?
 
   public init(machines: String) { self.machines = machines }
 
@@ -84,19 +99,28 @@ public struct Fidelity {
     if let upstream {
       let folder = try ReferenceFolder(path: upstream)
       text += "\n## Linux 6.12.117, booted (`kernel.rules = v6.12`)\n\n"
-      for item in try Self.upstream(folder) { text += try section(item, folder, machine: "oracle-tcg.conf") }
-      text += try twoCPUs(folder)
+      for item in try Self.upstream(folder) where isWanted(item.reference) {
+        text += try section(item, folder, machine: "oracle-tcg.conf")
+      }
+      if isWanted("hot-tail-4k-2cpu") { text += try twoCPUs(folder) }
     }
     if let tpp {
       let folder = try ReferenceFolder(path: tpp)
       text += "\n## Linux 5.13-rc6 with TPP, booted (`kernel.rules = tpp2021`)\n\n"
-      for item in Self.tpp { text += try section(item, folder, machine: "oracle-tpp.conf") }
+      for item in Self.tpp where isWanted(item.reference) {
+        text += try section(item, folder, machine: "oracle-tpp.conf")
+      }
     }
-    text += "\n**\(agreed) of \(compared) counters agree.**\n"
+    text += "\n**\(agreed) of \(compared) counters agree;** \(within) medians lie within the kernel's own [min, max].\n"
     return text + Self.misses
   }
 
+  private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
+
   // MARK: One scenario
+
+  /// What was run, by name.
+  private var finished: [String: ModelRuns] = [:]
 
   private struct ModelRuns {
     var values: [String: [Int]] = [:]
@@ -116,12 +140,15 @@ public struct Fidelity {
     return tree
   }
 
-  private func model(_ scenario: String, _ tree: KnobTree, name: String) throws -> ModelRuns {
+  /// The runs of a scenario, done once.
+  private mutating func model(_ scenario: String, _ tree: KnobTree, name: String) throws -> ModelRuns {
+    if let known = finished[name] { return known }
     var runs = ModelRuns()
-    for delay in Self.delays {
+    for delay in delays {
       onRun?("\(name), started after \(delay) ms")
       let (result, spec) = try OracleRun.run(
         scenario: scenario, tree: tree, startDelay: delay * Picoseconds.millisecond)
+      try onResult?(FidelityRun(name: "\(name)-\(delay)ms", tree: tree, spec: spec, result: result))
       for event in VMEvent.allCases { runs.values[event.name, default: []].append(result.memory.vmstat[event]) }
       runs.values["window", default: []].append(OracleRun.lastWindow(result, spec) ?? 0)
       runs.faults += result.faults
@@ -134,6 +161,7 @@ public struct Fidelity {
         where calls > 0 { runs.lists[reason.name, default: [:]][size, default: 0] += calls }
       }
     }
+    finished[name] = runs
     return runs
   }
 
@@ -158,12 +186,14 @@ public struct Fidelity {
         || (spread.low - 512...spread.high + 512).contains(median)
       compared += 1
       if agrees { agreed += 1 }
+      if (spread.low...spread.high).contains(median) { within += 1 }
       let values = (runs.values[counter] ?? [0]).sorted()
       text +=
         "| \(counter == "window" ? "last window on node 0" : counter) | \(spread.low)..\(spread.high) | \(spread.median) | \(median) | \(values[0])..\(values[values.count - 1]) | \(agrees ? "agrees" : "**differs**") |\n"
     }
     let sameAccesses = ensemble.runs.allSatisfy { $0.hashes.isEmpty || $0.hashes == runs.hashes }
-    text += sameAccesses
+    text +=
+      sameAccesses
       ? "\nThe hashes of the pages accessed are the kernel program's own: \(runs.hashes.joined(separator: ", ")).\n"
       : "\n**The accesses differ: hashes \(runs.hashes.joined(separator: ", ")).**\n"
     text += "\n" + lists(ensemble, runs)
@@ -183,7 +213,7 @@ public struct Fidelity {
       var kernel: [Int: Int] = [:]
       for run in ensemble.runs { for (size, calls) in run.lists[reason] ?? [:] { kernel[size, default: 0] += calls } }
       for (who, sizes, count) in [
-        ("kernel", kernel, ensemble.runs.count), ("model", runs.lists[reason] ?? [:], Self.delays.count),
+        ("kernel", kernel, ensemble.runs.count), ("model", runs.lists[reason] ?? [:], delays.count),
       ] {
         let total = sizes.values.reduce(0, +)
         guard total > 0 else { continue }

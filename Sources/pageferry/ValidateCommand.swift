@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Report
 import Validation
 
 /// Compares the model with real kernels and writes docs/fidelity.md.
@@ -30,7 +31,22 @@ struct ValidateCommand: ParsableCommand {
     name: .shortAndLong, help: ArgumentHelp("Where to write the page. (default: standard output)", valueName: "file"))
   var output: String?
 
+  @Option(help: ArgumentHelp("Run only this scenario; may be given several times.", valueName: "name"))
+  var only: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Start delays in ms, with commas. The median of the model's runs is compared.", valueName: "list"))
+  var delays = "0,37,113"
+
+  @Option(help: ArgumentHelp("Keep a run directory for each run, in this folder.", valueName: "dir"))
+  var runs: String?
+
   func validate() throws {
+    let list = delays.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard list.allSatisfy({ $0.map { (0...60_000).contains($0) } ?? false }) else {
+      throw ValidationError("--delays \(delays): want milliseconds from 0 to 60000, as in 0,37,113")
+    }
     if reference == nil && referenceTpp == nil {
       throw ValidationError("nothing to compare with; give --reference, --reference-tpp or both")
     }
@@ -39,6 +55,9 @@ struct ValidateCommand: ParsableCommand {
   func run() throws {
     var fidelity = Fidelity(machines: machines)
     fidelity.onRun = { Console.error("running \($0)") }
+    fidelity.only = only
+    fidelity.delays = delays.split(separator: ",").compactMap { Int($0) }
+    if let runs { fidelity.onResult = { try ValidateCommand.keep($0, in: runs) } }
     let page: String
     do {
       page = try fidelity.page(upstream: reference, tpp: referenceTpp)
@@ -55,5 +74,12 @@ struct ValidateCommand: ParsableCommand {
       throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
     }
     try Console.out("\(output): \(fidelity.agreed) of \(fidelity.compared) counters agree\n")
+  }
+
+  /// Leaves a run directory, as `pageferry run` does.
+  private static func keep(_ run: FidelityRun, in folder: String) throws {
+    let inputs = try RunInputs(version: Pageferry.versionText, tree: run.tree, spec: run.spec)
+    let directory = try RunDirectory(.path("\(folder)/\(run.name)"))
+    _ = try RunFiles(run.result, inputs: inputs).write(to: directory, wallSeconds: .zero)
   }
 }

@@ -75,11 +75,15 @@ private struct FuzzMaker {
       writes.append("hw.node\(node).size=\(pages)p")
       if let zones = makeZones(pages: pages, node: node) { writes.append("hw.node\(node).zones=\(zones)") }
       if kernel > 0 { writes.append("hw.node\(node).kernel_pages=\(kernel)") }
+      let idle = (chance(20) ? number(1...100) : 0, chance(20) ? number(1...100) : 0)
+      if idle.0 > 0 { writes.append("hw.node\(node).idle_pages=\(idle.0)") }
+      if idle.1 > 0 { writes.append("hw.node\(node).idle_active_pages=\(idle.1)") }
       if chance(30) { writes.append("hw.node\(node).unmovable_free=\(number(0...300))") }
       if node >= fastNodes && chance(40) { writes.append("hw.node\(node).tier=\(number(1...3))") }
       if node == 1 && fastNodes == 2 { writes.append("hw.node1.cpus=\(cpus / 2)") }
-      roomPages += pages - kernel
+      roomPages += pages - kernel - idle.0 - idle.1
     }
+    if chance(30) { writes.append("hw.stats_flush_phase=\(number(0...3000))us") }
     if chance(30) { writes.append("hw.timer_hz=\(one(of: [100, 250, 1000]))") }
     if chance(20) { writes.append("hw.numa_stamp_bits=\(number(12...32))") }
     if chance(20) { writes.append("hw.loaded_latency_queue=\(one(of: [0, 1000, 10_000]))") }

@@ -3,6 +3,7 @@
 // PAGEFERRY_FUZZ_RUNS says how many, PAGEFERRY_FUZZ_FIRST which seed is the first. A failure names its seed;
 // PAGEFERRY_FUZZ_FIRST=seed PAGEFERRY_FUZZ_RUNS=1 repeats it and prints the case.
 import Foundation
+import Machine
 import MemoryModel
 import Simulation
 import Sysctl
@@ -48,10 +49,11 @@ import Workload
     let tree = try fuzz.tree()
     do throws(RunError) {
       let result = try Simulation(spec, tree: tree).run()
+      let idle = tree[HardwareKnobs.self].nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
       return .done(
         Ending(
           elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
-          samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec),
+          samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec, idlePages: idle),
           residency: result.snaps.map { "\($0.onNode)" },
           waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0))
     } catch {
@@ -60,7 +62,7 @@ import Workload
   }
 
   /// What a finished run must satisfy beyond the model's own checks.
-  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec) -> [String] {
+  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec, idlePages: Int) -> [String] {
     var faults: [String] = []
     func require(_ holds: Bool, _ text: @autoclosure () -> String) { if !holds { faults.append(text()) } }
     let totals = result.totals
@@ -84,8 +86,8 @@ import Workload
       mapped += entry & PTE.hint == 0 ? 0 : 1
       slot += 1
     }
-    let resident = result.processes.reduce(0) { $0 + $1.pages }
-    require(mapped == resident, "\(mapped) pages are mapped, the processes count \(resident)")
+    let resident = result.processes.reduce(idlePages) { $0 + $1.pages }
+    require(mapped == resident, "\(mapped) pages are mapped, the processes and the idle pages are \(resident)")
     if !result.isCut {
       for (index, task) in result.tasks.enumerated() {
         guard let planned = plannedAccesses(spec.tasks[index]) else { continue }

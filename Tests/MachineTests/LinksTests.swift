@@ -151,6 +151,15 @@ import Units
     #expect(Double(after) > 1.3 * Double(before))
   }
 
+  /// kernel/time/timer.c: levels of 63, 504, 4032 jiffies with granularities of 1, 8, 64.
+  @Test(arguments: [(4, 2000, 2016), (1, 2000, 2048), (10, 2000, 2080), (4, 40, 44), (4, 252, 256), (4, 512, 544)])
+  func workThatQueuesItselfAnewRunsOnTheTimerWheel(jiffy: Int, delay: Int, period: Int) {
+    let clock = KernelClock(scale: 1, jiffyMilliseconds: jiffy)
+    #expect(clock.timerPeriod(milliseconds: delay) == period * Picoseconds.millisecond)
+    let fast = KernelClock(scale: 4, jiffyMilliseconds: jiffy)
+    #expect(fast.timerPeriod(milliseconds: delay) == period * Picoseconds.millisecond / 4)
+  }
+
   @Test func kernelTimeScales() {
     let clock = KernelClock(scale: 1000, jiffyMilliseconds: 4)
     #expect(clock.milliseconds(Picoseconds.millisecond) == 1000)
