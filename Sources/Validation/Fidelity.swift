@@ -1,5 +1,6 @@
 // The model beside real kernels, as a page of Markdown: the same patterns, the same start delays, medians compared.
 
+import Foundation
 import MemoryModel
 import Migration
 import Simulation
@@ -30,22 +31,36 @@ public struct Fidelity {
 
   public init(machines: String) { self.machines = machines }
 
-  static let upstream: [FidelityCase] = {
-    let counters = [
-      "pgdemote_kswapd", "pgpromote_success", "pgpromote_candidate", "numa_pte_updates", "numa_hint_faults", "window",
+  /// Every scenario of base pages that the reference ran on one CPU, with the kernel settings it names.
+  static func upstream(_ folder: ReferenceFolder) throws -> [FidelityCase] {
+    try folder.names.compactMap { name in
+      let path = folder.scenario(name)
+      guard !name.hasSuffix("cpu"), FileManager.default.fileExists(atPath: path) else { return nil }
+      let kernel = try ScenarioFile.parse(path: path) { OracleRun.accessCost($0, spin: $1) }.kernel
+      // Huge pages need compaction and khugepaged, which are not modelled yet; nor is the multi-generational LRU.
+      guard kernel["THP"] == "never", (kernel["LRU_GEN"] ?? "0") == "0" else { return nil }
+      return FidelityCase(
+        reference: name, scenario: name, writes: writes(for: kernel),
+        counters: [
+          "pgdemote_kswapd", "pgpromote_success", "pgpromote_candidate", "numa_pte_updates", "numa_hint_faults",
+          "window",
+        ])
+    }
+  }
+
+  /// Knob writes for the kernel settings of a scenario, in a fixed order.
+  static func writes(for kernel: [String: String]) -> [String] {
+    let knobs = [
+      ("THP", "mm.transparent_hugepage.enabled"), ("MIN_FREE_KBYTES", "vm.min_free_kbytes"),
+      ("WATERMARK_SCALE", "vm.watermark_scale_factor"), ("DEMOTION", "mm.numa.demotion_enabled"),
+      ("SCAN_SIZE_MB", "debug.sched.numa_balancing.scan_size_mb"),
+      ("SCAN_MIN_MS", "debug.sched.numa_balancing.scan_period_min_ms"),
+      ("HOT_THRESHOLD_MS", "debug.sched.numa_balancing.hot_threshold_ms"),
+      ("RATE_LIMIT_MBPS", "kernel.numa_balancing_promote_rate_limit_MBps"),
+      ("NUMA_BALANCING", "kernel.numa_balancing"),
     ]
-    let tiering = ["mm.transparent_hugepage.enabled=never", "kernel.numa_balancing=2"]
-    return [
-      FidelityCase(
-        reference: "hot-tail-4k", scenario: "hot-tail-4k", writes: ["mm.numa.demotion_enabled=1"] + tiering,
-        counters: counters),
-      FidelityCase(
-        reference: "hot-tail-4k-nodemote", scenario: "hot-tail-4k-nodemote", writes: tiering, counters: counters),
-      FidelityCase(
-        reference: "seqscan-4k", scenario: "seqscan-4k", writes: ["mm.numa.demotion_enabled=1"] + tiering,
-        counters: counters),
-    ]
-  }()
+    return knobs.compactMap { setting, knob in kernel[setting].map { "\(knob)=\($0)" } }
+  }
 
   static let tpp: [FidelityCase] = {
     let counters = [
@@ -69,7 +84,7 @@ public struct Fidelity {
     if let upstream {
       let folder = try ReferenceFolder(path: upstream)
       text += "\n## Linux 6.12.117, booted (`kernel.rules = v6.12`)\n\n"
-      for item in Self.upstream { text += try section(item, folder, machine: "oracle-tcg.conf") }
+      for item in try Self.upstream(folder) { text += try section(item, folder, machine: "oracle-tcg.conf") }
       text += try twoCPUs(folder)
     }
     if let tpp {
@@ -87,6 +102,7 @@ public struct Fidelity {
     var values: [String: [Int]] = [:]
     var lists: [String: [Int: Int]] = [:]
     var faults: [String] = []
+    var hashes: [String] = []
     func median(_ name: String) -> Int {
       let sorted = (values[name] ?? [0]).sorted()
       return sorted[sorted.count / 2]
@@ -109,6 +125,10 @@ public struct Fidelity {
       for event in VMEvent.allCases { runs.values[event.name, default: []].append(result.memory.vmstat[event]) }
       runs.values["window", default: []].append(OracleRun.lastWindow(result, spec) ?? 0)
       runs.faults += result.faults
+      runs.hashes = result.tasks[0].phases.filter { $0.accesses > 0 }.map {
+        let hex = String($0.accessHash, radix: 16)
+        return String(repeating: "0", count: 16 - hex.count) + hex
+      }
       for reason in MigrateReason.allCases {
         for (size, calls) in result.trace.histogram[reason.rawValue].reduce(into: [Int](), Self.add).enumerated()
         where calls > 0 { runs.lists[reason.name, default: [:]][size, default: 0] += calls }
@@ -142,6 +162,10 @@ public struct Fidelity {
       text +=
         "| \(counter == "window" ? "last window on node 0" : counter) | \(spread.low)..\(spread.high) | \(spread.median) | \(median) | \(values[0])..\(values[values.count - 1]) | \(agrees ? "agrees" : "**differs**") |\n"
     }
+    let sameAccesses = ensemble.runs.allSatisfy { $0.hashes.isEmpty || $0.hashes == runs.hashes }
+    text += sameAccesses
+      ? "\nThe hashes of the pages accessed are the kernel program's own: \(runs.hashes.joined(separator: ", ")).\n"
+      : "\n**The accesses differ: hashes \(runs.hashes.joined(separator: ", ")).**\n"
     text += "\n" + lists(ensemble, runs)
     if !runs.faults.isEmpty { text += "\n**The books do not agree: \(runs.faults[0])**\n" }
     return text + "\n"
@@ -177,7 +201,7 @@ public struct Fidelity {
   private mutating func twoCPUs(_ folder: ReferenceFolder) throws -> String {
     let one = try folder.ensemble("hot-tail-4k")
     let two = try folder.ensemble("hot-tail-4k-2cpu")
-    let item = Self.upstream[0]
+    guard let item = try Self.upstream(folder).first(where: { $0.reference == "hot-tail-4k" }) else { return "" }
     let single = try model(
       folder.scenario(item.scenario), tree(machine: "oracle-tcg.conf", writes: item.writes), name: item.reference)
     let double = try model(

@@ -8,6 +8,8 @@ struct ReferenceRun: Sendable {
   var window: Int?
   /// Calls of migrate_pages by reason and pages moved.
   var lists: [String: [Int: Int]]
+  /// Hash of the pages of each access op, as the program printed it.
+  var hashes: [String]
 }
 
 /// All runs of one scenario on one kernel.
@@ -45,6 +47,9 @@ struct ReferenceFolder {
     self.root = root
   }
 
+  /// Names of all ensembles, sorted.
+  var names: [String] { ((root["runs"] as? [String: Any]) ?? root).keys.sorted() }
+
   func scenario(_ name: String) -> String { "\(path)/scenarios/\(name).json" }
 
   /// The exact (icount) runs of a scenario or variant.
@@ -60,12 +65,19 @@ struct ReferenceFolder {
 
   private static func run(_ object: [String: Any]) -> ReferenceRun {
     var lists: [String: [Int: Int]] = [:]
-    for (reason, value) in object["migrate_lists"] as? [String: Any] ?? [:] {
-      let sizes = (value as? [String: Any])?["size"] as? [String: Int] ?? [:]
-      let name = reason.split(separator: "/").first.map(String.init) ?? reason
-      for (size, calls) in sizes { lists[name, default: [:]][Int(size) ?? 0, default: 0] += calls }
+    func add(_ key: String, _ sizes: [String: Int]) {
+      let reason = key.split(separator: "/").first.map(String.init) ?? key
+      for (size, calls) in sizes { lists[reason, default: [:]][Int(size) ?? 0, default: 0] += calls }
     }
+    // The 6.12 runs keep sizes by reason, the TPP runs by reason and mode.
+    for (reason, value) in object["migrate_lists"] as? [String: Any] ?? [:] {
+      add(reason, (value as? [String: Any])?["size"] as? [String: Int] ?? [:])
+    }
+    let byMode = (object["lists"] as? [String: Any])?["reason_mode_succeeded"] as? [String: [String: Int]]
+    for (key, sizes) in byMode ?? [:] { add(key, sizes) }
+    let window = object["window_node0_after"] as? Int ?? (object["window_node0"] as? [Int])?.last
     return ReferenceRun(
-      counters: object["vmstat"] as? [String: Int] ?? [:], window: object["window_node0_after"] as? Int, lists: lists)
+      counters: object["vmstat"] as? [String: Int] ?? [:], window: window, lists: lists,
+      hashes: object["access_hash"] as? [String] ?? [])
   }
 }
