@@ -259,6 +259,7 @@ extension Memory {
   }
 
   private func queueActivation(_ pfn: PFN, cpu: Int) {
+    frames[Int(pfn)].flags |= FrameFlags.activating
     let batch = activation + cpu
     batch.pointee.pages[batch.pointee.count] = pfn
     batch.pointee.count += 1
@@ -270,6 +271,9 @@ extension Memory {
     for i in 0..<batch.pointee.count {
       let pfn = batch.pointee.pages[i]
       let flags = frames[Int(pfn)].flags
+      // A frame that was freed and taken again since has lost the flag.
+      guard flags & FrameFlags.activating != 0 else { continue }
+      frames[Int(pfn)].flags = flags & ~FrameFlags.activating
       guard flags & FrameFlags.onLRU != 0, flags & FrameFlags.active == 0 else { continue }
       unlinkLRU(pfn)
       frames[Int(pfn)].flags |= FrameFlags.active

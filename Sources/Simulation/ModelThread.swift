@@ -37,6 +37,8 @@ final class ModelThread {
   }
   /// When a sleep ends, Int.max for a thread that does not sleep; kept apart so that looking at all of them is cheap.
   let wakeTime: UnsafeMutablePointer<Picoseconds>
+  /// Whether it is on a CPU or in a CPU's queue.
+  var isQueued = false
   /// CPU it last ran on.
   var lastCPU: Int
   /// CPU time that its own clock shows (sum_exec_runtime).

@@ -63,8 +63,10 @@ final class Scheduler {
     return best
   }
 
-  /// Makes a thread runnable at `now`, woken from `waker`'s CPU if it has one.
+  /// Makes a thread runnable at `now`, woken from `waker`'s CPU if it has one; nothing when it is runnable already.
   func wake(_ thread: ModelThread, now: Picoseconds, waker: Int?) {
+    guard !thread.isQueued else { return }
+    thread.isQueued = true
     thread.state = .runnable
     let cpu = place(thread, waker: waker)
     if cpus[cpu].current == nil && cpus[cpu].queue.isEmpty {
@@ -184,6 +186,7 @@ final class Scheduler {
       if needsReschedule { deschedule(cpu) }
     } else {
       cpus[cpu].current = nil
+      thread.isQueued = false
     }
     needsReschedule = false
   }

@@ -169,6 +169,20 @@ import Units
     #expect(memory.vmstat[.pgactivate] == 1)
   }
 
+  @Test func aFrameThatIsFreedLeavesTheActivationBatch() {
+    let memory = makeMemory([8192], rules: .tpp2021)
+    memory.mapPages(0..<30)
+    let page = memory.folio(slot: 7)
+    for _ in 0..<2 { memory.markAccessed(page, cpu: 0) }
+    #expect(memory.unmapPage(slot: 7, cpu: 0))
+    // The frame comes back from the per-CPU list as another page.
+    memory.mapPages(600..<601)
+    memory.drainAllLRUBatches()
+    #expect(memory.folio(slot: 600) == page)
+    #expect(!memory.isActive(page))
+    #expect(memory.vmstat[.pgactivate] == 0)
+  }
+
   @Test func aPageInTheMarkersOwnAddBatchBecomesActiveThere() {
     let memory = makeMemory([8192], cpus: 2, rules: .tpp2021)
     memory.mapPages(0..<2)

@@ -57,6 +57,23 @@ private final class Idle: ThreadBody {
     #expect(scheduler.cpus[0].queue.isEmpty)
   }
 
+  @Test func wakingAThreadTwiceQueuesItOnce() {
+    let scheduler = scheduler(cpus: 2, wakeupPreempts: false)
+    let one = thread(0, cpus: 2)
+    scheduler.wake(one, now: 0, waker: nil)
+    scheduler.wake(one, now: 0, waker: nil)
+    #expect(scheduler.cpus.map(\.queue.count) == [1, 0])
+    _ = scheduler.pick(0)
+    scheduler.wake(one, now: 0, waker: nil)
+    #expect(scheduler.cpus.allSatisfy { $0.queue.isEmpty })
+    // Once it sleeps it can be woken again.
+    scheduler.beginStep(0)
+    one.state = .waiting
+    scheduler.account(0, now: millisecond, charged: millisecond)
+    scheduler.wake(one, now: millisecond, waker: nil)
+    #expect(scheduler.cpus[0].queue.count == 1)
+  }
+
   @Test func aThreadDoesNotGoBackInTimeWhenItChangesItsCPU() {
     let scheduler = scheduler(cpus: 2, wakeupPreempts: false)
     let mover = thread(0, cpus: 2)
