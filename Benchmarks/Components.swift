@@ -151,7 +151,7 @@ private final class TieringBench {
       withUnsafePointer(to: folio) {
         job.start(
           UnsafeBufferPointer(start: $0, count: 1), to: MigrationTarget(node: 0, allowed: 1), reason: .numaMisplaced,
-          mode: .async, runningCPUs: 1, caller: 0)
+          mode: .async, runningCPUs: 1, caller: .task(0, thread: 0))
       }
       while job.step(now: 0, cpu: 0) != nil {}
       moved += job.nrSucceeded
@@ -233,7 +233,7 @@ private final class TieringBench {
     list.withUnsafeBufferPointer {
       job.start(
         $0, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: reason, mode: .async, runningCPUs: 1,
-        caller: 0)
+        caller: .task(0, thread: 0))
     }
     while job.step(now: 0, cpu: 0) != nil {}
     for folio in job.leftovers { memory.putBack(folio) }

@@ -33,7 +33,7 @@ public final class MigrationJob {
   private var mode = MigrateMode.async
   private var target = MigrationTarget(node: 0, allowed: 0)
   private var runningCPUs = 1
-  private var caller = 0
+  private var caller = MigrateCaller.kswapd(node: 0)
 
   /// Folios still to do, in order; the batch being done; split folios that get one more pass.
   private var pending: [PFN] = []
@@ -72,10 +72,10 @@ public final class MigrationJob {
   /// - Parameters:
   ///   - list: isolated folios, in the order migrate_pages walks them.
   ///   - runningCPUs: CPUs on which the pages' process runs: the receivers of its TLB flushes, this one included.
-  ///   - caller: who calls, as in `MigrateRecord.caller`.
+  ///   - caller: who calls.
   public func start(
     _ list: UnsafeBufferPointer<PFN>, to target: MigrationTarget, reason: MigrateReason, mode: MigrateMode,
-    runningCPUs: Int, caller: Int
+    runningCPUs: Int, caller: MigrateCaller
   ) {
     precondition(isIdle && !list.isEmpty)
     self.target = target

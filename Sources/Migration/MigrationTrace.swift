@@ -43,12 +43,18 @@ public enum MigrateStage: Int, CaseIterable, Sendable {
   public var name: String { "\(self)" }
 }
 
+/// Who called migrate_pages.
+public enum MigrateCaller: Hashable, Sendable {
+  case kswapd(node: Int)
+  /// A thread of the workload's tasks: their number, from 0, and the thread's within the task.
+  case task(Int, thread: Int)
+}
+
 /// One call of migrate_pages, as its tracepoint reports it.
 public struct MigrateRecord: Sendable {
   public var time: Picoseconds
   public var cpu: Int
-  /// Who called: 0 a task, else 1 + the node of a kswapd.
-  public var caller: Int
+  public var caller: MigrateCaller
   /// Base pages moved.
   public var succeeded: Int
   /// Base pages tried and not moved; those of a folio that was split are tried once more by themselves.

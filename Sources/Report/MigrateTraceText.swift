@@ -7,9 +7,9 @@ import Units
 
 /// Renders migration records.
 public enum MigrateTraceText {
-  /// Process ids that the lines name: kswapd of node N has 60 + N, tasks have 1000.
+  /// Ids that the lines name: kswapd of node N has 60 + N, the threads of the tasks 1000 and up, in the workload's order.
   static let firstKswapd = 60
-  static let task = 1000
+  static let firstTask = 1000
 
   /// The head of the file, as in tracefs's `trace`: what is in it, what was written, and so what was lost.
   public static func header(kept: Int, lost: Int, cpus: Int) -> String {
@@ -32,10 +32,16 @@ public enum MigrateTraceText {
   }
 
   /// One line. Source: include/trace/events/migrate.h TP_printk, kernel/trace/trace_output.c trace_print_context.
-  public static func line(_ record: MigrateRecord, task name: String, rules: KernelRules) -> String {
-    let isKswapd = record.caller > 0
-    let comm = isKswapd ? "kswapd\(record.caller - 1)" : String(name.prefix(15))
-    let pid = isKswapd ? firstKswapd + record.caller - 1 : task
+  public static func line(_ record: MigrateRecord, tasks: [(name: String, threads: Int)], rules: KernelRules) -> String
+  {
+    let comm: String
+    let pid: Int
+    switch record.caller {
+    case .kswapd(let node): (comm, pid) = ("kswapd\(node)", firstKswapd + node)
+    case .task(let index, let thread):
+      comm = String(tasks[index].name.prefix(15))
+      pid = tasks[..<index].reduce(firstTask + thread) { $0 + $1.threads }
+    }
     let cpu = String(record.cpu)
     let microseconds = record.time / Picoseconds.microsecond
     let time = "\(microseconds / 1_000_000)".right(5) + "." + padded(microseconds % 1_000_000, 6)
@@ -43,18 +49,18 @@ public enum MigrateTraceText {
     text += " [" + String(repeating: "0", count: max(3 - cpu.count, 0)) + cpu + "] ..... \(time): mm_migrate_pages: "
     text += "nr_succeeded=\(record.succeeded) nr_failed=\(record.failed) nr_thp_succeeded=\(record.hugeSucceeded)"
     text += " nr_thp_failed=\(record.hugeFailed) nr_thp_split=\(record.hugeSplit)"
-    // Large folios that were split: since 6.2.
-    if !rules.isTPP { text += " nr_split=0" }
+    // Large folios that were split, of whatever order: here all of them are 2 MiB.
+    if !rules.isTPP { text += " nr_split=\(record.hugeSplit)" }
     return text + " mode=\(record.mode.name) reason=\(record.reason.name)\n"
   }
 
   /// The whole file.
   public static func text(_ result: RunResult) -> String {
     let trace = result.trace
-    let task = result.tasks.count == 1 ? result.tasks[0].name : "task"
+    let tasks = result.tasks.map { (name: $0.name, threads: $0.threads) }
     var text = header(kept: trace.records.count, lost: trace.lost, cpus: result.memory.cpuCount)
     text.reserveCapacity(160 * trace.records.count)
-    for record in trace.records { text += line(record, task: task, rules: result.memory.rules) }
+    for record in trace.records { text += line(record, tasks: tasks, rules: result.memory.rules) }
     return text
   }
 

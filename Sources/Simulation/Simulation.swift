@@ -192,10 +192,10 @@ public final class Simulation {
 
   func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs) }
 
-  func makeDirectReclaim(seed: UInt64) -> DirectReclaim {
+  func makeDirectReclaim(caller: MigrateCaller, seed: UInt64) -> DirectReclaim {
     DirectReclaim(
       memory: memory, targets: targets, links: links, trace: trace, knobs: reclaim, costs: costs,
-      seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
+      caller: caller, seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
   }
 
   // MARK: The loop

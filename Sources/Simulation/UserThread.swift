@@ -39,7 +39,8 @@ final class UserThread: ThreadBody {
 
   private var stage = Stage.replay
   private let job: MigrationJob
-  private lazy var directReclaim = simulation.makeDirectReclaim(seed: UInt64(thread.id))
+  private lazy var directReclaim = simulation.makeDirectReclaim(caller: caller, seed: UInt64(thread.id))
+  private var caller: MigrateCaller { .task(program.index, thread: number) }
   private var promotedSlot = 0
   private var promotedFrom = 0
   private var promotedTo = 0
@@ -344,7 +345,7 @@ final class UserThread: ThreadBody {
       withUnsafePointer(to: folio) {
         job.start(
           UnsafeBufferPointer(start: $0, count: 1), to: MigrationTarget(node: target, allowed: 1 << UInt64(target)),
-          reason: .numaMisplaced, mode: .async, runningCPUs: simulation.runningCPUs, caller: 0)
+          reason: .numaMisplaced, mode: .async, runningCPUs: simulation.runningCPUs, caller: caller)
       }
       stage = .promoting
     }

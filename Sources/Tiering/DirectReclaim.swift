@@ -19,14 +19,14 @@ public final class DirectReclaim {
 
   public init(
     memory: Memory, targets: DemotionTargets, links: Links, trace: MigrationTrace, knobs: ReclaimKnobs,
-    costs: CostKnobs, seed: UInt64
+    costs: CostKnobs, caller: MigrateCaller, seed: UInt64
   ) {
     self.memory = memory
     let job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
     self.job = job
     shrinkers = (0..<memory.nodeCount).map {
       NodeShrinker(
-        memory: memory, targets: targets, job: job, node: $0, caller: 0, knobs: knobs, costs: costs,
+        memory: memory, targets: targets, job: job, node: $0, caller: caller, knobs: knobs, costs: costs,
         seed: seed &+ UInt64($0))
     }
   }

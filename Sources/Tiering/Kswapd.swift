@@ -51,7 +51,8 @@ public final class Kswapd {
     self.costs = costs
     job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
     shrinker = NodeShrinker(
-      memory: memory, targets: targets, job: job, node: node, caller: 1 + node, knobs: knobs, costs: costs, seed: seed)
+      memory: memory, targets: targets, job: job, node: node, caller: .kswapd(node: node), knobs: knobs, costs: costs,
+      seed: seed)
   }
 
   /// Takes new knob values.

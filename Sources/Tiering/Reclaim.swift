@@ -34,7 +34,7 @@ final class NodeShrinker {
   private let targets: DemotionTargets
   private let job: MigrationJob
   private let node: Int
-  private let caller: Int
+  private let caller: MigrateCaller
   var knobs: ReclaimKnobs
   var costs: CostKnobs
   /// CPUs that a TLB flush for this node's pages has to reach.
@@ -60,7 +60,7 @@ final class NodeShrinker {
   private var chunkPageouts = 0
 
   init(
-    memory: Memory, targets: DemotionTargets, job: MigrationJob, node: Int, caller: Int, knobs: ReclaimKnobs,
+    memory: Memory, targets: DemotionTargets, job: MigrationJob, node: Int, caller: MigrateCaller, knobs: ReclaimKnobs,
     costs: CostKnobs, seed: UInt64
   ) {
     self.memory = memory

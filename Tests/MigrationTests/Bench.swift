@@ -61,7 +61,7 @@ final class Bench {
     folios.withUnsafeBufferPointer {
       job.start(
         $0, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: reason, mode: mode,
-        runningCPUs: runningCPUs, caller: 0)
+        runningCPUs: runningCPUs, caller: .kswapd(node: 0))
     }
   }
 

@@ -154,7 +154,7 @@ import Units
     let time = bench.finish()
     let record = try #require(bench.trace.records.first)
     #expect(bench.trace.records.count == 1)
-    #expect(record.time == time && record.cpu == 0 && record.caller == 0)
+    #expect(record.time == time && record.cpu == 0 && record.caller == .kswapd(node: 0))
     #expect(record.succeeded == 517 && record.failed == 0)
     #expect(record.hugeSucceeded == 1 && record.hugeFailed == 0 && record.hugeSplit == 0)
     #expect(record.mode.name == "MIGRATE_SYNC" && record.reason.name == "demotion")
@@ -178,7 +178,8 @@ import Units
     for i in 0..<5 {
       trace.add(
         MigrateRecord(
-          time: i, cpu: 0, caller: 0, succeeded: 5000, failed: 0, hugeSucceeded: 0, hugeFailed: 0, hugeSplit: 0,
+          time: i, cpu: 0, caller: .kswapd(node: 0), succeeded: 5000, failed: 0, hugeSucceeded: 0, hugeFailed: 0,
+          hugeSplit: 0,
           mode: .async, reason: .demotion))
     }
     #expect(trace.records.map(\.time) == [0, 1])
@@ -339,7 +340,8 @@ import Units
     for folio in folios { #expect(bench.memory.isolate(folio)) }
     folios.withUnsafeBufferPointer {
       bench.job.start(
-        $0, to: MigrationTarget(node: 1, allowed: 0b110), reason: .demotion, mode: .async, runningCPUs: 1, caller: 1)
+        $0, to: MigrationTarget(node: 1, allowed: 0b110), reason: .demotion, mode: .async, runningCPUs: 1,
+        caller: .kswapd(node: 0))
     }
     bench.finish()
     #expect(bench.job.nrSucceeded == 1500)

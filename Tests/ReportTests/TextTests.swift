@@ -11,22 +11,35 @@ import Units
 @Suite struct TextTests {
   @Test func `trace line is the kernel's`() {
     let record = MigrateRecord(
-      time: 1_234_567 * Picoseconds.microsecond, cpu: 0, caller: 1, succeeded: 32, failed: 0, hugeSucceeded: 0,
+      time: 1_234_567 * Picoseconds.microsecond, cpu: 0, caller: .kswapd(node: 0), succeeded: 32, failed: 0,
+      hugeSucceeded: 0,
       hugeFailed: 0, hugeSplit: 0, mode: .async, reason: .demotion)
     #expect(
-      MigrateTraceText.line(record, task: "main", rules: .v6_12)
+      MigrateTraceText.line(record, tasks: [("main", 1)], rules: .v6_12)
         == "         kswapd0-60      [000] .....     1.234567: mm_migrate_pages: nr_succeeded=32 nr_failed=0 "
         + "nr_thp_succeeded=0 nr_thp_failed=0 nr_thp_split=0 nr_split=0 mode=MIGRATE_ASYNC reason=demotion\n")
   }
 
   @Test func `TPP's kernel does not know nr_split`() {
     let record = MigrateRecord(
-      time: 61 * Picoseconds.second, cpu: 12, caller: 0, succeeded: 1, failed: 0, hugeSucceeded: 0, hugeFailed: 0,
+      time: 61 * Picoseconds.second, cpu: 12, caller: .task(1, thread: 2), succeeded: 1, failed: 0, hugeSucceeded: 0,
+      hugeFailed: 0,
       hugeSplit: 0, mode: .async, reason: .numaMisplaced)
     #expect(
-      MigrateTraceText.line(record, task: "a-name-of-eighteen", rules: .tpp2021)
-        == " a-name-of-eight-1000    [012] .....    61.000000: mm_migrate_pages: nr_succeeded=1 nr_failed=0 "
+      MigrateTraceText.line(record, tasks: [("first", 4), ("a-name-of-eighteen", 3)], rules: .tpp2021)
+        == " a-name-of-eight-1006    [012] .....    61.000000: mm_migrate_pages: nr_succeeded=1 nr_failed=0 "
         + "nr_thp_succeeded=0 nr_thp_failed=0 nr_thp_split=0 mode=MIGRATE_ASYNC reason=numa_misplaced\n")
+  }
+
+  @Test func `split folios are counted twice, as the kernel does since they may be smaller`() {
+    let record = MigrateRecord(
+      time: 0, cpu: 3, caller: .kswapd(node: 1), succeeded: 512, failed: 0, hugeSucceeded: 0, hugeFailed: 1,
+      hugeSplit: 1,
+      mode: .sync, reason: .demotion)
+    #expect(
+      MigrateTraceText.line(record, tasks: [], rules: .v6_12)
+        == "         kswapd1-61      [003] .....     0.000000: mm_migrate_pages: nr_succeeded=512 nr_failed=0 "
+        + "nr_thp_succeeded=0 nr_thp_failed=1 nr_thp_split=1 nr_split=1 mode=MIGRATE_SYNC reason=demotion\n")
   }
 
   @Test func `trace header says how many events were lost`() {

@@ -37,7 +37,7 @@ extension RunResult {
 
   /// Records of demotions by kswapd of a node.
   func demotions(from node: Int) -> Int {
-    trace.records.reduce(0) { $0 + ($1.reason == .demotion && $1.caller == 1 + node ? $1.succeeded : 0) }
+    trace.records.reduce(0) { $0 + ($1.reason == .demotion && $1.caller == .kswapd(node: node) ? $1.succeeded : 0) }
   }
 
   func phase(_ number: Int, task: Int = 0) -> PhaseResult { tasks[task].phases.first { $0.number == number }! }
