@@ -279,7 +279,7 @@ extension Memory {
   /// from disk. Returns whether it was dirty, so that it had to be written first.
   public func dropFilePage(_ pfn: PFN, cpu: Int) -> Bool {
     let slot = Int(frames[Int(pfn)].owner)
-    let wasDirty = table.hot[slot] & PTE.dirty != 0 || frames[Int(pfn)].flags & FrameFlags.dirty != 0
+    let wasDirty = isDirty(slot: slot)
     if table.hot[slot] & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: 0) }
     setEntry(slot: slot, order: 0, 0)
     table.frame[slot] = 0
@@ -289,41 +289,54 @@ extension Memory {
     return wasDirty
   }
 
+  /// Whether the folio of a base page was written since it was read or last written back.
+  public func isDirty(_ pfn: PFN) -> Bool { isDirty(slot: Int(frames[Int(pfn)].owner)) }
+
+  @inline(__always)
+  private func isDirty(slot: Int) -> Bool {
+    table.hot[slot] & PTE.dirty != 0 || frames[Int(table.frame[slot])].flags & FrameFlags.dirty != 0
+  }
+
+  /// The nodes of the top tier, a bit each.
+  public var topTierMask: UInt16 {
+    var mask: UInt16 = 0
+    for id in 0..<nodeCount where isTopTier(id) { mask |= 1 << UInt16(id) }
+    return mask
+  }
+
   // MARK: NUMA scanning
 
-  /// Makes a range of slots PROT_NONE for NUMA balancing (`change_prot_numa`). In tiering mode alone (`skipTopTier`) pages
-  /// of the top tier are left as they are, and pages of slower tiers are stamped with `stamp` (kernel milliseconds).
-  /// Entries that are PROT_NONE already are skipped before the stamp. Returns entries changed, a huge one as 512.
-  public func protectForScan(slots: Range<Int>, skipTopTier: Bool, tiering: Bool, stamp: UInt32) -> Int {
+  /// Makes a range of slots PROT_NONE for NUMA balancing (`change_prot_numa`). Pages of `skippedNodes` (a bit a node) are
+  /// left as they are, and so are dirty pages of files (`isFile`). In tiering mode pages of slower tiers are stamped with
+  /// `stamp` (kernel milliseconds). Entries that are PROT_NONE already are skipped before the stamp. Returns entries
+  /// changed, a huge one as 512.
+  public func protectForScan(
+    slots: Range<Int>, skippedNodes: UInt16, isFile: Bool = false, tiering: Bool, stamp: UInt32
+  ) -> Int {
     var updates = 0
     var huge = 0
-    var topTier: UInt16 = 0
-    for id in 0..<nodeCount where isTopTier(id) { topTier |= 1 << UInt16(id) }
+    let topTier = topTierMask
     var slot = slots.lowerBound
     while slot < slots.upperBound {
       let block = slot >> Page.hugeOrder
       let end = min((block + 1) << Page.hugeOrder, slots.upperBound)
       let pmd = table.pmd[block]
       if pmd != 0 {
-        if pmd & PTE.hint == PTE.present {
-          let isTop = topTier & (1 << UInt16(pmd & PTE.nodeMask)) != 0
-          if !(skipTopTier && isTop) {
-            table.pmd[block] = pmd | PTE.special
-            if tiering && !isTop { cold[Int(table.frame[block << Page.hugeOrder])].stamp = stamp }
-            updates += Page.perHuge
-            huge += 1
-          }
+        let node: UInt16 = 1 << UInt16(pmd & PTE.nodeMask)
+        if pmd & PTE.hint == PTE.present && skippedNodes & node == 0 {
+          table.pmd[block] = pmd | PTE.special
+          if tiering && topTier & node == 0 { cold[Int(table.frame[block << Page.hugeOrder])].stamp = stamp }
+          updates += Page.perHuge
+          huge += 1
         }
       } else if table.tablePage[block] != 0 {
         while slot < end {
           let entry = table.hot[slot]
-          if entry & PTE.hint == PTE.present {
-            let isTop = topTier & (1 << UInt16(entry & PTE.nodeMask)) != 0
-            if !(skipTopTier && isTop) {
-              table.hot[slot] = entry | PTE.special
-              if tiering && !isTop { cold[Int(table.frame[slot])].stamp = stamp }
-              updates += 1
-            }
+          let node: UInt16 = 1 << UInt16(entry & PTE.nodeMask)
+          if entry & PTE.hint == PTE.present && skippedNodes & node == 0 && !(isFile && isDirty(slot: slot)) {
+            table.hot[slot] = entry | PTE.special
+            if tiering && topTier & node == 0 { cold[Int(table.frame[slot])].stamp = stamp }
+            updates += 1
           }
           slot += 1
         }

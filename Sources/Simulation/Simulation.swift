@@ -160,6 +160,7 @@ public final class Simulation {
           MappedRegion(region: -1, slots: opened.slots, isFile: false, advice: .systemDefault))
         space.regions.sort { $0.slots.lowerBound < $1.slots.lowerBound }
       }
+      space.threads += task.threads
       let program = TaskProgram(task, index: index, space: space, simulation: self)
       programs.append(program)
       if !program.isEndless { foreground += 1 }

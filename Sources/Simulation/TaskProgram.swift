@@ -17,6 +17,8 @@ final class AddressSpace {
   var scan: AddressSpaceScan
   /// Base pages mapped.
   var rss = 0
+  /// Threads of all its tasks.
+  var threads = 0
 
   init(index: Int, name: String, slots: Range<Int>, scan: AddressSpaceScan) {
     self.index = index

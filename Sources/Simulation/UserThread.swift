@@ -248,8 +248,10 @@ final class UserThread: ThreadBody {
   }
 
   private func scanAddressSpace(now: Picoseconds) {
-    let regions = program.space.regions.map { ScanRegion(slots: $0.slots) }
-    let time = simulation.scanner.scan(thread: &scan, space: &program.space.scan, regions: regions, now: now)
+    let regions = program.space.regions.map { ScanRegion(slots: $0.slots, isFile: $0.isFile) }
+    let ownNode = program.space.threads == 1 ? simulation.node(ofCPU: thread.lastCPU) : nil
+    let time = simulation.scanner.scan(
+      thread: &scan, space: &program.space.scan, regions: regions, ownNode: ownNode, now: now)
     use(.scan, time)
   }
 

@@ -8,7 +8,13 @@ import Units
 /// A mapped range that the scanner visits: one VMA.
 public struct ScanRegion: Sendable {
   public var slots: Range<Int>
-  public init(slots: Range<Int>) { self.slots = slots }
+  /// Whether it maps a file (shared), not anonymous memory.
+  public var isFile: Bool
+
+  public init(slots: Range<Int>, isFile: Bool = false) {
+    self.slots = slots
+    self.isFile = isFile
+  }
 }
 
 /// The scanner's state of one address space (mm_struct).
@@ -102,8 +108,12 @@ public struct NumaScanner {
   }
 
   /// `task_numa_work`: one scan of an address space. Returns the CPU time it took.
+  ///
+  /// - Parameter ownNode: the node of the CPU when the process has one thread: its private pages there are in place already
+  ///   (change_pte_range, target_node).
   public func scan(
-    thread: inout ThreadScan, space: inout AddressSpaceScan, regions: [ScanRegion], now: Picoseconds
+    thread: inout ThreadScan, space: inout AddressSpaceScan, regions: [ScanRegion], ownNode: Int? = nil,
+    now: Picoseconds
   ) -> Picoseconds {
     thread.isDue = false
     guard now >= space.nextScan, !regions.isEmpty else { return 0 }
@@ -119,7 +129,8 @@ public struct NumaScanner {
     var time = 0
     let stamp = UInt32(truncatingIfNeeded: clock.milliseconds(now))
     let tiering = knobs.mode & 2 != 0
-    let skipTopTier = knobs.mode & 1 == 0
+    let shared: UInt16 = knobs.mode & 1 == 0 ? memory.topTierMask : 0
+    let own: UInt16 = ownNode.map { 1 << UInt16($0) } ?? 0
     // The first region that ends behind the saved address; past the last one a new pass begins at once (vma_next).
     if let next = regions.firstIndex(where: { $0.slots.upperBound > space.slot }), space.slot >= 0 {
       space.region = next
@@ -131,12 +142,14 @@ public struct NumaScanner {
     var finished = false
     while true {
       let region = regions[space.region].slots
+      let isFile = regions[space.region].isFile
       let start = max(space.slot, region.lowerBound)
       // Rounded up to 2 MiB and cut at the region's end; all of it is charged when anything in it changed.
       let end = min((start + pages + Page.perHuge - 1) & ~(Page.perHuge - 1), region.upperBound)
       if start < end {
         let updates = memory.protectForScan(
-          slots: start..<end, skipTopTier: skipTopTier, tiering: tiering, stamp: stamp)
+          slots: start..<end, skippedNodes: isFile ? shared : shared | own, isFile: isFile, tiering: tiering,
+          stamp: stamp)
         time += mappedBlocks(start..<end) * costs.scanBlock + updates * costs.scanEntry
         if updates > 0 { pages -= end - start }
         virtual -= end - start

@@ -234,7 +234,8 @@ final class NodeShrinker {
     var time = scanned * costs.reclaimPage
     for i in 0..<count {
       let pfn = buffer[i]
-      switch memory.checkReferences(pfn) {
+      let references = memory.checkReferences(pfn)
+      switch references {
       case .activate:
         memory.activate(pfn)
         memory.putBack(pfn)
@@ -246,7 +247,7 @@ final class NodeShrinker {
           demote[count - 1 - demoting] = pfn
           demoting += 1
         } else {
-          time += reclaimPlain(pfn, cpu: cpu)
+          time += reclaimPlain(pfn, onlyClean: references == .reclaimClean, cpu: cpu)
         }
       }
     }
@@ -263,10 +264,15 @@ final class NodeShrinker {
     return time
   }
 
-  /// What happens to a page that is not demoted: a clean file page is dropped, a dirty one written first; an anonymous one
-  /// has nowhere to go without swap and is activated.
-  private func reclaimPlain(_ pfn: PFN, cpu: Int) -> Picoseconds {
+  /// What happens to a page that is not demoted: a clean file page is dropped; a dirty one is written first, unless it was
+  /// referenced (FOLIOREF_RECLAIM_CLEAN), and then kept; an anonymous one has nowhere to go without swap and is activated.
+  /// The kernel leaves the writing to flusher threads; here the reclaiming thread does it.
+  private func reclaimPlain(_ pfn: PFN, onlyClean: Bool, cpu: Int) -> Picoseconds {
     if memory.isFile(pfn), memory.order(of: pfn) == 0 {
+      if onlyClean && memory.isDirty(pfn) {
+        memory.putBack(pfn)
+        return 0
+      }
       let wasDirty = memory.dropFilePage(pfn, cpu: cpu)
       chunkReclaimed += 1
       if wasDirty { chunkPageouts += 1 }
@@ -284,12 +290,14 @@ final class NodeShrinker {
     if memory.rules.isTPP { memory.vmstat[chunkIsFile ? .pgdemote_file : .pgdemote_anon] += moved }
     chunkReclaimed += moved
     for pfn in job.leftovers {
-      switch memory.checkReferences(pfn) {
+      let references = memory.checkReferences(pfn)
+      switch references {
       case .keep: memory.putBack(pfn)
       case .activate:
         memory.activate(pfn)
         memory.putBack(pfn)
-      case .reclaim, .reclaimClean: _ = reclaimPlain(pfn, cpu: cpu)
+      case .reclaim, .reclaimClean:
+        _ = reclaimPlain(pfn, onlyClean: references == .reclaimClean, cpu: cpu)
       }
     }
     finishChunk()

@@ -251,7 +251,7 @@ import Units
       case 98:
         _ = memory.shrinkActiveList(node: 0, list: .inactiveAnon, wanted: 32, highest: .movable, cpu: cpu)
       default:
-        _ = memory.protectForScan(slots: block..<(block + 512), skipTopTier: true, tiering: true, stamp: 1)
+        _ = memory.protectForScan(slots: block..<(block + 512), skippedNodes: 1, tiering: true, stamp: 1)
       }
       if step % 400 == 0 { #expect(memory.findFaults() == [], "step \(step)") }
     }

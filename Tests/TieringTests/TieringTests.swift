@@ -45,7 +45,7 @@ private struct Bench {
   /// A NUMA scan of these slots at a time.
   @discardableResult
   func scan(_ slots: Range<Int>, at milliseconds: Int) -> Int {
-    memory.protectForScan(slots: slots, skipTopTier: true, tiering: true, stamp: UInt32(milliseconds))
+    memory.protectForScan(slots: slots, skippedNodes: 1, tiering: true, stamp: UInt32(milliseconds))
   }
 
   /// A hint fault on CPU 0; whether it asks for a promotion, and how many faults it took.
@@ -155,6 +155,29 @@ private struct Bench {
     #expect(bench.count(.numa_pte_updates) == 301)
   }
 
+  /// task_tick_numa: the first tick sets the period by the size, but counts on with the scan delay.
+  @Test func theFirstScanCountsWithTheScanDelay() {
+    let bench = Bench()
+    var (scanner, thread, space) = scanner(bench)
+    scanner.knobs = BalancingKnobs()
+    scanner.knobs.mode = 2
+    thread.period = scanner.knobs.scanDelay
+    space.nextScan = 0
+    func isDue(at milliseconds: Int) -> Bool {
+      thread.isDue = false
+      scanner.tick(
+        thread: &thread, space: space, runTime: milliseconds * Picoseconds.millisecond, now: 0, rss: ScanTests.mib(600))
+      return thread.isDue
+    }
+    #expect(!isDue(at: 1000))
+    #expect(isDue(at: 1001))
+    #expect(thread.period == 333)
+    #expect(!isDue(at: 1333))
+    #expect(isDue(at: 1334))
+    #expect(!isDue(at: 1666))
+    #expect(isDue(at: 1667))
+  }
+
   @Test func theTickCountsRunTimeNotWallTime() {
     let bench = Bench()
     var (scanner, thread, space) = scanner(bench)
@@ -210,11 +233,29 @@ private struct Bench {
     let bench = Bench()
     bench.map(0..<10, node: 0)
     bench.map(512..<522, node: 1)
-    #expect(bench.memory.protectForScan(slots: 0..<1024, skipTopTier: true, tiering: true, stamp: 5) == 10)
-    #expect(bench.memory.protectForScan(slots: 0..<1024, skipTopTier: false, tiering: true, stamp: 6) == 10)
+    #expect(bench.memory.protectForScan(slots: 0..<1024, skippedNodes: 1, tiering: true, stamp: 5) == 10)
+    #expect(bench.memory.protectForScan(slots: 0..<1024, skippedNodes: 0, tiering: true, stamp: 6) == 10)
     // Only pages of slow nodes are stamped.
     #expect(bench.memory.cold[Int(bench.memory.folio(slot: 0))].stamp == 0)
     #expect(bench.memory.cold[Int(bench.memory.folio(slot: 512))].stamp == 5)
+  }
+
+  /// change_pte_range: dirty pages of files, and private pages where a process of one thread runs.
+  @Test func theScannerLeavesDirtyFilePagesAndOwnPagesAlone() {
+    let bench = Bench()
+    for slot in 0..<10 {
+      #expect(bench.memory.mapBase(slot: slot, isWrite: slot < 4, isFile: true, node: 1, cpu: 0))
+    }
+    bench.map(512..<522, node: 0)
+    #expect(bench.memory.protectForScan(slots: 0..<512, skippedNodes: 0, isFile: true, tiering: true, stamp: 5) == 6)
+    #expect(bench.memory.protectForScan(slots: 0..<512, skippedNodes: 0, tiering: true, stamp: 5) == 4)
+    var (scanner, thread, space) = scanner(bench)
+    scanner.knobs.mode = 1
+    let regions = [ScanRegion(slots: 512..<522)]
+    _ = scanner.scan(thread: &thread, space: &space, regions: regions, ownNode: 0, now: 0)
+    #expect(bench.count(.numa_pte_updates) == 10)
+    _ = scanner.scan(thread: &thread, space: &space, regions: regions, now: 100 * Picoseconds.second)
+    #expect(bench.count(.numa_pte_updates) == 20)
   }
 
   @Test func aHugeEntryIs512Updates() {
@@ -274,7 +315,7 @@ private struct Bench {
   @Test func faultsOnTheCPUsOwnNodeAreLocal() {
     let bench = Bench { $0.mode = 3 }
     bench.map(0..<1, node: 0)
-    _ = bench.memory.protectForScan(slots: 0..<1, skipTopTier: false, tiering: true, stamp: 0)
+    _ = bench.memory.protectForScan(slots: 0..<1, skippedNodes: 0, tiering: true, stamp: 0)
     #expect(!bench.fault(0, at: 1).promotes)
     #expect(bench.count(.numa_hint_faults_local) == 1)
   }
@@ -302,6 +343,38 @@ private struct Bench {
     bench.scan(0..<2, at: 0)
     #expect(!bench.fault(0, at: 1).promotes)
     #expect(bench.fault(1, at: 1).promotes)
+  }
+
+  /// shrink_folio_list without demotion: FOLIOREF_RECLAIM_CLEAN drops a page only if it is clean.
+  @Test func aDirtyPageThatWasReferencedIsKept() {
+    let bench = Bench()
+    let memory = bench.memory
+    bench.map(0..<1, node: 1, isWrite: true, isFile: true)
+    bench.map(1..<2, node: 1, isFile: true)
+    // A first look finds each page accessed and marks it referenced.
+    for slot in 0..<2 { #expect(memory.checkReferences(memory.folio(slot: slot)) == .keep) }
+    let link = LinkProperties(
+      readLatency: 100_000, writeLatency: 100_000, readBandwidth: 1 << 34, writeBandwidth: 1 << 34,
+      threadReadBandwidth: 1 << 33, threadWriteBandwidth: 1 << 33)
+    let job = MigrationJob(
+      memory: memory, links: Links(nodes: [link, link], epoch: Picoseconds.microsecond, queuePermille: 0),
+      trace: MigrationTrace(limit: 0), costs: CostKnobs())
+    let shrinker = NodeShrinker(
+      memory: memory, targets: DemotionTargets(memory: memory), job: job, node: 1, caller: .kswapd(node: 1),
+      knobs: ReclaimKnobs(), costs: CostKnobs(), seed: 1)
+    var control = ScanControl()
+    control.priority = 0
+    control.toReclaim = 32
+    func pass() -> Int {
+      shrinker.start(control, cpu: 0)
+      while shrinker.step(now: 0, cpu: 0) != nil {}
+      return shrinker.control.reclaimed
+    }
+    #expect(pass() == 1)
+    #expect(memory.entry(slot: 0) != 0 && memory.entry(slot: 1) == 0)
+    // Not referenced any more: written, and dropped.
+    #expect(pass() == 1)
+    #expect(memory.entry(slot: 0) == 0)
   }
 
   @Test func aPageOnNoListIsNotPromoted() {
