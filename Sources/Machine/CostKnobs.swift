@@ -17,7 +17,8 @@ public struct CostKnobs: KnobSet {
   public var scanBlock = 50 * Picoseconds.nanosecond
   public var reclaimPage = 80 * Picoseconds.nanosecond
   public var reclaimRound = 2 * Picoseconds.microsecond
-  public var allocate = 120 * Picoseconds.nanosecond
+  public var isolate = 40 * Picoseconds.nanosecond
+  public var allocate = 80 * Picoseconds.nanosecond
   public var unmap = 250 * Picoseconds.nanosecond
   public var flush = 500 * Picoseconds.nanosecond
   public var flushPerCPU = 200 * Picoseconds.nanosecond
@@ -60,11 +61,13 @@ public struct CostKnobs: KnobSet {
     step("cost.reclaim_page", \.reclaimPage, "recall", "Isolating one page in reclaim and checking its references."),
     step("cost.reclaim_round", \.reclaimRound, "recall", "One priority round of kswapd."),
     step(
-      "cost.migrate_allocate", \.allocate,
-      "10 to 15 % of a 4 KiB migration of 1.2 us (DMA-offload mails 2026, Zen 3; the split is recall)",
-      "Stage allocate: finding a destination, isolation included."),
+      "cost.migrate_isolate", \.isolate,
+      "a third of 10 to 15 % of a 4 KiB migration of 1.2 us (DMA-offload mails 2026, Zen 3; the split is recall)",
+      "Stage isolate of a promotion: taking the page off its list; a demotion's is cost.reclaim_page."),
+    step("cost.migrate_allocate", \.allocate, "the other two thirds of it", "Stage allocate: finding a destination."),
     step(
-      "cost.migrate_unmap", \.unmap, "20 to 25 % of it", "Stage unmap: reverse map walk, migration entry."),
+      "cost.migrate_unmap", \.unmap, "20 to 25 % of a 4 KiB migration",
+      "Stage unmap: reverse map walk, migration entry."),
     step(
       "cost.migrate_flush", \.flush,
       "2.6 us an unbatched against 0.9 us a batched page, from +291.7 % (H. Ying, 6.3 cover letter)",
@@ -72,7 +75,7 @@ public struct CostKnobs: KnobSet {
     step(
       "cost.migrate_flush_cpu", \.flushPerCPU, "recall: about 0.2 us a receiver",
       "Stage flush: each further CPU that runs the process."),
-    step("cost.migrate_remap", \.remap, "15 to 20 % of it", "Stage remap: restoring the mapping."),
+    step("cost.migrate_remap", \.remap, "15 to 20 % of a 4 KiB migration", "Stage remap: restoring the mapping."),
     step("cost.migrate_putback", \.putBack, "the rest of it", "Stage putback: LRU, flags, freeing the source."),
     .bandwidth(
       "cost.copy_bandwidth", \.copyBandwidth, in: 1_000_000...10_000_000_000_000, when: .beforeRun,

@@ -349,6 +349,9 @@ final class UserThread: ThreadBody {
           UnsafeBufferPointer(start: $0, count: 1), to: MigrationTarget(node: target, allowed: 1 << UInt64(target)),
           reason: .numaMisplaced, mode: .async, runningCPUs: simulation.runningCPUs, caller: caller)
       }
+      let isolation = simulation.costs.isolate
+      use(.promotion, isolation)
+      simulation.trace.addIsolation(isolation, .numaMisplaced)
       stage = .promoting
     }
   }
