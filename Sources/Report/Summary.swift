@@ -19,7 +19,7 @@ public struct Summary {
 
   /// The whole text.
   public var text: String {
-    [head, time, placement, shapes, stages, stalls, notes].filter { !$0.isEmpty }.joined(separator: "\n")
+    [head, time, placement, shapes, stages, stalls, accesses, notes].filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
   // MARK: Head
@@ -130,6 +130,37 @@ public struct Summary {
       text += nanoseconds(s.p50Nanoseconds) + nanoseconds(s.p99Nanoseconds)
       text += nanoseconds(s.p999Nanoseconds) + nanoseconds(s.maxNanoseconds) + "\n"
     }
+    return text
+  }
+
+  // MARK: Accesses
+
+  /// Edges of the reuse line: name, and the last bin below it.
+  private static let reuseEdges = [("1 ms", 4), ("16 ms", 8), ("256 ms", 12), ("4 s", 16)]
+  /// Access phases whose hash is printed.
+  private static let hashes = 8
+
+  private var accesses: String {
+    var text = ""
+    let reuse = result.reuse
+    let all = reuse.bins.reduce(0, +)
+    if all > 0 {
+      text += "reuse intervals of one page in 256, by the kernel's clock: "
+      text += "\(Decimal.percent(reuse.belowThresholdPermille, of: 1000)) below the hot threshold\n "
+      var from = 0
+      for (name, last) in Summary.reuseEdges {
+        let upTo = reuse.bins.prefix(last + 1).reduce(0, +)
+        text += " under \(name) \(Decimal.percent(upTo - from, of: all)),"
+        from = upTo
+      }
+      text += " longer \(Decimal.percent(all - from, of: all))\n"
+    }
+    let phases = result.tasks.flatMap { task in task.phases.filter { $0.accesses > 0 }.map { (task.name, $0) } }
+    for (task, phase) in phases.prefix(Summary.hashes) {
+      let what = "\(task), phase \(phase.number), \(phase.label)"
+      text += "access hash \(Digest.hexadecimal(phase.accessHash))  \(what.prefix(70))\n"
+    }
+    if phases.count > Summary.hashes { text += "  and \(phases.count - Summary.hashes) more, in run.json\n" }
     return text
   }
 

@@ -7,16 +7,28 @@ import Workload
 
 /// Builds and checks the machine of a run.
 enum MachinePlan {
+  /// The nodes that have memory: the last ones are left out when their size is 0, so that `hw.node1.size = 0` makes a
+  /// machine of one node.
+  private static func present(_ hardware: HardwareKnobs, footprintPages: Int) -> ArraySlice<NodeKnobs> {
+    var nodes = hardware.nodes[...]
+    while nodes.count > 1, let last = nodes.last, last.size.resolved(footprintBytes: footprintPages << Page.shift) == 0
+    {
+      nodes.removeLast()
+    }
+    return nodes
+  }
+
   /// Nodes from the knobs. Shares are taken of the footprint and rounded up to whole 2 MiB blocks.
   static func nodes(_ hardware: HardwareKnobs, footprintPages: Int) throws(RunError) -> [NodeLayout] {
     var layouts: [NodeLayout] = []
-    let named = hardware.nodes.compactMap(\.cpus).reduce(0, +)
+    let nodes = present(hardware, footprintPages: footprintPages)
+    let named = nodes.compactMap(\.cpus).reduce(0, +)
     guard named <= hardware.cpus else {
       throw RunError(
         "hw.nodeN.cpus name \(named) CPUs, but hw.cpus is \(hardware.cpus)", fix: "raise hw.cpus or lower them")
     }
     var nextCPU = 0
-    for (id, node) in hardware.nodes.enumerated() {
+    for (id, node) in nodes.enumerated() {
       let count = node.cpus ?? (id == 0 ? hardware.cpus - named : 0)
       let cpus = nextCPU..<(nextCPU + count)
       nextCPU += count

@@ -16,6 +16,10 @@ import Units
     #expect(text.contains("\nwhere the time of all threads went (warm-up left out: "))
     #expect(text.contains("\nno page was migrated\n"))
     #expect(text.contains("\n  first touch                6,144     1.00 us"))
+    #expect(
+      text.contains("\nreuse intervals of one page in 256, by the kernel's clock: 100.0 % below the hot threshold\n"))
+    #expect(text.contains("\n  under 1 ms "))
+    #expect(text.contains("\naccess hash f414cc38c1933b25  main, phase 1, access A seq\n"))
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 && $0.last != " " })
   }
 

@@ -312,6 +312,14 @@ private let hotTail = """
     #expect(error?.fix.contains("hw.nodeN.size") == true)
   }
 
+  @Test func aMachineOfOneNodeHasNothingToMigrate() throws {
+    let text = "name: one\nregions: {A: {pages: 4000}}\ntasks: [{phases: [{access: A, rounds: 5, think: 1us}]}]"
+    let result = try simulate(text, tieringMachine + ["hw.node0.size=32M", "hw.node1.size=0"])
+    #expect(result.memory.nodeCount == 1)
+    #expect(result.totals.fastAccesses == 20_000)
+    #expect(result.count(.pgmigrate_success) == 0)
+  }
+
   @Test func touchingWhatIsNotMappedIsATypedError() throws {
     let text = """
       name: race
