@@ -125,7 +125,7 @@ enum MachinePlan {
     var slot = firstSlot
     for (id, node) in hardware.nodes.enumerated() {
       for (count, isActive) in [(node.idlePages, false), (node.idleActivePages, true)] where count > 0 {
-        guard memory.mapIdle(slots: slot..<(slot + count), isActive: isActive, node: id) else {
+        guard id < memory.nodeCount, memory.mapIdle(slots: slot..<(slot + count), isActive: isActive, node: id) else {
           throw RunError(
             "hw.node\(id).\(isActive ? "idle_active_pages" : "idle_pages")=\(count): the node has not so many pages free",
             fix: "lower it or raise hw.node\(id).size")

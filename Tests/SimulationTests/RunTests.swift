@@ -345,6 +345,7 @@ private let hotTail = """
       (["hw.node0.size=64M", "hw.node0.kernel_pages=16384"], "leave nothing"),
       (["hw.node0.size=64M", "hw.node0.idle_pages=8192", "hw.node0.idle_active_pages=8192"], "leave nothing"),
       (["hw.node0.size=64M", "hw.node0.idle_pages=16383"], "not so many pages free"),
+      (["hw.node0.size=128M", "hw.node1.size=0", "hw.node1.idle_pages=1"], "not so many pages free"),
       (["hw.node0.size=0"], "less than a page"),
     ] as [([String], String)])
   func contradictoryMachinesAreTypedErrors(settings: [String], words: String) throws {
