@@ -65,7 +65,8 @@ public final class Memory {
   public let nodes: UnsafeMutablePointer<Node>
   public let nodeCount: Int
   /// For each node, the zones an allocation that prefers it tries, in order (`node_zonelists`).
-  public let zonelists: [[Int]]
+  /// Plain memory, as it is walked at every allocation.
+  public let zonelists: UnsafeBufferPointer<UnsafeBufferPointer<Int>>
   /// Distance of each node from each node; 10 is local.
   public let distances: [[Int]]
 
@@ -158,8 +159,9 @@ public final class Memory {
           end: PFN(plan.end), lru: lru, lruPages: lruPages))
     }
     distances = Memory.distances(of: layouts)
-    zonelists = Memory.zonelists(
+    let order = Memory.zonelists(
       layouts: layouts, distances: distances, zonePlans: zonePlans.map { ($0.node, $0.kind) })
+    zonelists = Memory.plain(order.map { Memory.plain($0) })
     lruAdd = .allocate(capacity: cpuCount)
     activation = .allocate(capacity: cpuCount)
     for cpu in 0..<cpuCount {
@@ -183,6 +185,8 @@ public final class Memory {
     }
     zones.deallocate()
     nodes.deallocate()
+    for list in zonelists { list.deallocate() }
+    zonelists.deallocate()
     for cpu in 0..<cpuCount {
       lruAdd[cpu].pages.deallocate()
       activation[cpu].pages.deallocate()
@@ -227,6 +231,13 @@ public final class Memory {
   public func isTopTier(_ node: Int) -> Bool { nodes[node].tier == 0 }
 
   // MARK: Construction
+
+  /// A copy of an array that lives until it is deallocated.
+  private static func plain<T>(_ array: [T]) -> UnsafeBufferPointer<T> {
+    let copy = UnsafeMutableBufferPointer<T>.allocate(capacity: array.count)
+    _ = copy.initialize(from: array)
+    return UnsafeBufferPointer(copy)
+  }
 
   /// distance(i, j): 10 for the node itself, 20 for one of the same tier, 10 more for each tier between them.
   private static func distances(of layouts: [NodeLayout]) -> [[Int]] {

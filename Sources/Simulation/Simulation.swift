@@ -25,7 +25,7 @@ public final class Simulation {
   let clock: KernelClock
   let targets: DemotionTargets
   var scanner: NumaScanner
-  var policy: HintFaultPolicy
+  let policy: HintFaultPolicy
   var reclaim: ReclaimKnobs
   var balancing: BalancingKnobs
   var hugePages: HugePageKnobs

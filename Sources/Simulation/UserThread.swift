@@ -18,6 +18,7 @@ final class UserThread: ThreadBody {
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
+  private let policy: HintFaultPolicy
   var scan: ThreadScan
 
   private let batch: AccessBatch
@@ -56,6 +57,7 @@ final class UserThread: ThreadBody {
     self.simulation = simulation
     memory = simulation.memory
     links = simulation.links
+    policy = simulation.policy
     scan = ThreadScan(knobs: simulation.balancing)
     batch = AccessBatch(capacity: program.spec.threads == 1 ? 4096 : simulation.knobs.chunk)
     mlpMilli = program.spec.mlpThousandths
@@ -328,7 +330,7 @@ final class UserThread: ThreadBody {
     let node = simulation.node(ofCPU: cpu)
     let from = memory.node(of: memory.folio(slot: slot))
     let pages = memory.isHuge(slot: slot) ? Page.perHuge : 1
-    let outcome = simulation.policy.fault(slot: slot, cpu: cpu, cpuNode: node, now: now, faults: &faults)
+    let outcome = policy.fault(slot: slot, cpu: cpu, cpuNode: node, now: now, faults: &faults)
     memory.vmstat[.pgfault] += faults
     let trap = faults * simulation.costs.hintFault
     use(.hintFault, trap)
@@ -372,7 +374,7 @@ final class UserThread: ThreadBody {
     }
     stage = .replay
     let moved = job.nrSucceeded
-    simulation.policy.finishPromotion(job: job, slot: promotedSlot, from: promotedFrom, to: promotedTo)
+    policy.finishPromotion(job: job, slot: promotedSlot, from: promotedFrom, to: promotedTo)
     simulation.stalls.record(.promotion, now - stallStart)
     let node = moved > 0 ? promotedTo : promotedFrom
     record(

@@ -20,7 +20,7 @@ public enum HintFaultOutcome: Sendable {
 }
 
 /// Hot-page selection and promotion.
-public struct HintFaultPolicy {
+public final class HintFaultPolicy {
   private let memory: Memory
   private let clock: KernelClock
   public var knobs: BalancingKnobs
