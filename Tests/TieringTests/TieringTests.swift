@@ -13,7 +13,7 @@ import Units
 /// Two nodes, and a policy on them.
 private struct Bench {
   let memory: Memory
-  var policy: HintFaultPolicy
+  let policy: HintFaultPolicy
 
   init(
     _ rules: KernelRules = .v6_12, nodes: [Int] = [8192, 8192], jiffy: Int = 1,
@@ -293,7 +293,7 @@ private struct Bench {
   }
 
   @Test func aNarrowStampMakesOldPagesLookHot() {
-    var bench = Bench()
+    let bench = Bench()
     bench.policy.stampBits = 12
     bench.map(0..<1, node: 1)
     bench.scan(0..<1, at: 0)
