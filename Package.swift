@@ -71,7 +71,7 @@ let package = Package(
       ],
       path: "Benchmarks"),
 
-    .testTarget(name: "WorkloadTests", dependencies: ["Workload", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "ReportTests",
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),

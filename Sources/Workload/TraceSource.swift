@@ -59,8 +59,11 @@ public struct TraceCosts: Sendable {
   }
 }
 
-/// Replays a trace: one round, one access for each record. Accesses folded into a record, and the work before it, are
-/// time before the access.
+/// Replays a trace as one round; the work before a record is time before its access.
+///
+/// The records of a cache-filtered trace are accesses that reached memory, and so are those folded into them: each is an
+/// access here. In any other trace the accesses folded into a record go to the page just accessed, whose lines a CPU cache
+/// holds: they are time, and the one access of the record is a write if any of them was.
 public final class TraceSource: AccessSource {
   public let path: String
   public private(set) var remaining: Int
@@ -76,6 +79,13 @@ public final class TraceSource: AccessSource {
   private let isHashing: Bool
   private let gapUnit: Picoseconds
   private let repeatCost: Picoseconds
+  /// Whether folded accesses are accesses.
+  private let expands: Bool
+  /// Accesses that one round makes.
+  private let total: Int
+  /// Folded accesses of the last record that are still to come, and how many of them are writes.
+  private var repeatsLeft = 0
+  private var repeatWritesLeft = 0
   private var reader: TraceReader
   private let block = TraceBlock()
   private var position = 0
@@ -99,7 +109,9 @@ public final class TraceSource: AccessSource {
     gapUnit = costs.span(of: map.header.layout.gapUnit)
     repeatCost = costs.cachedAccess
     footprintPages = countsFootprint ? map.header.footprintPages : 0
-    remaining = map.header.records
+    expands = map.header.layout.isCacheFiltered
+    total = expands ? map.header.accesses : map.header.records
+    remaining = total
     reader = try TraceReader(path: path)
     guard reader.header == map.header else {
       throw TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again")
@@ -112,7 +124,9 @@ public final class TraceSource: AccessSource {
     fnv = PatternSource.hashStart
     failure = nil
     roundsDone = 0
-    remaining = map.header.records
+    repeatsLeft = 0
+    repeatWritesLeft = 0
+    remaining = total
     do throws(TraceError) {
       try reader.rewind()
     } catch { fail(error) }
@@ -123,6 +137,10 @@ public final class TraceSource: AccessSource {
     batch.count = 0
     let wanted = min(limit, batch.capacity, remaining)
     while batch.count < wanted {
+      if repeatsLeft > 0 {
+        appendRepeats(to: batch, limit: wanted)
+        continue
+      }
       if position == blockCount, !readBlock() { return }
       append(to: batch, count: min(wanted - batch.count, blockCount - position))
       if failure != nil { return }
@@ -160,10 +178,13 @@ public final class TraceSource: AccessSource {
 
   private func append(to batch: AccessBatch, count: Int) {
     let (address, isWrite, size) = (block.address + position, block.isWrite + position, block.size + position)
-    let (gap, repeats) = (block.gap + position, block.repeats + position)
+    let (gap, repeats, repeatWrites) = (
+      block.gap + position, block.repeats + position, block.repeatWrites + position
+    )
     let slots = batch.slots + batch.count
     let gaps = batch.gaps + batch.count
     let sizes = batch.sizeClasses + batch.count
+    var done = 0
     for i in 0..<count {
       let number = address[i] >> 21
       if number != lastBlock {
@@ -175,12 +196,37 @@ public final class TraceSource: AccessSource {
         lastSlot = slot
       }
       let page = lastSlot &* Page.perHuge &+ Int(address[i] >> 12 & 511)
-      slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (isWrite[i] ? 1 : 0))
-      gaps[i] = UInt32(clamping: Int(gap[i]) * gapUnit + Int(repeats[i]) * repeatCost)
+      let writes = isWrite[i] || (!expands && repeatWrites[i] > 0)
+      slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (writes ? 1 : 0))
+      gaps[i] = UInt32(clamping: Int(gap[i]) * gapUnit + (expands ? 0 : Int(repeats[i]) * repeatCost))
       sizes[i] = TraceSource.sizeClass(Int(size[i]))
       if isHashing { fnv = (fnv ^ UInt64(page)) &* PatternSource.hashPrime }
+      done += 1
+      if expands && repeats[i] > 0 {
+        repeatsLeft = Int(repeats[i])
+        repeatWritesLeft = Int(repeatWrites[i])
+        break
+      }
     }
-    position += count
+    position += done
+    batch.count += done
+  }
+
+  /// Folded accesses of the record given out last: to the same page, reads first, with nothing between them.
+  private func appendRepeats(to batch: AccessBatch, limit: Int) {
+    let last = position - 1
+    let page = lastSlot &* Page.perHuge &+ Int(block.address[last] >> 12 & 511)
+    let size = TraceSource.sizeClass(Int(block.size[last]))
+    let count = min(limit - batch.count, repeatsLeft)
+    for i in batch.count..<(batch.count + count) {
+      let isWrite = repeatsLeft <= repeatWritesLeft
+      batch.slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (isWrite ? 1 : 0))
+      batch.gaps[i] = 0
+      batch.sizeClasses[i] = size
+      if isHashing { fnv = (fnv ^ UInt64(page)) &* PatternSource.hashPrime }
+      repeatsLeft -= 1
+      if isWrite { repeatWritesLeft -= 1 }
+    }
     batch.count += count
   }
 
