@@ -55,6 +55,8 @@ final class ModelThread {
   /// When it last became runnable without running: for the time spent waiting for a CPU.
   var queuedSince: Picoseconds = 0
   var queuedTime: Picoseconds = 0
+  /// CPU time of its context switches.
+  var switchTime: Picoseconds = 0
 
   init(id: Int, name: String, body: any ThreadBody, allowed: [Bool], isKernel: Bool) {
     self.id = id

@@ -159,7 +159,10 @@ final class Scheduler {
     }
     let thread = cpus[cpu].queue.remove(at: best)
     thread.queuedTime += max(cpus[cpu].clock - thread.queuedSince, 0)
-    if thread.lastCPU != cpu || switches > 0 { thread.debt += switchCost }
+    if thread.lastCPU != cpu || switches > 0 {
+      thread.debt += switchCost
+      thread.switchTime += switchCost
+    }
     switches += 1
     thread.lastCPU = cpu
     // CPUs are up to an epoch apart: a thread that changes them does not go back in time.

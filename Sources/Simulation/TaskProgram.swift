@@ -118,6 +118,8 @@ final class TaskProgram {
       sum.fastAccesses += t.fastAccesses
       sum.bytes += t.bytes
       for i in sum.time.indices { sum.time[i] += t.time[i] }
+      sum.time[TimeUse.cpuWait.rawValue] += thread.thread.queuedTime
+      sum.time[TimeUse.contextSwitch.rawValue] += thread.thread.switchTime
     }
     return sum
   }
@@ -277,11 +279,11 @@ final class TaskProgram {
 
   fileprivate func closeBooks(now: Picoseconds) {
     isDone = true
+    for thread in threads { thread.stopIdling(now: now) }
     closeSection(now: now)
     result.end = now
     result.totals = totals()
     result.cpuTime = threads.reduce(0) { $0 + $1.thread.cpuTime }
-    result.totals.time[TimeUse.cpuWait.rawValue] = threads.reduce(0) { $0 + $1.thread.queuedTime }
     result.scanPeriodMs = threads.first?.scan.period ?? 0
   }
 }
@@ -305,6 +307,7 @@ extension TaskProgram {
   /// Closes the books of a task that the end of the run cuts off.
   func cut(now: Picoseconds) {
     guard !isDone else { return }
+    for thread in threads { thread.cut(now: now) }
     closeBooks(now: now)
   }
 

@@ -23,6 +23,10 @@ public enum TimeUse: Int, CaseIterable, Sendable {
   case scan
   /// Runnable, but another thread had the CPU (kswapd among them).
   case cpuWait
+  /// Being put on a CPU (cost.context_switch).
+  case contextSwitch
+  /// Waiting until the other threads of the task have done their share, too.
+  case teamWait
   /// Sleeping as the workload says.
   case sleep
 
@@ -40,6 +44,8 @@ public enum TimeUse: Int, CaseIterable, Sendable {
     case .directReclaim: "direct reclaim"
     case .scan: "NUMA scanning"
     case .cpuWait: "waiting for a CPU"
+    case .contextSwitch: "context switches"
+    case .teamWait: "waiting for other threads"
     case .sleep: "sleeping"
     }
   }

@@ -50,6 +50,8 @@ final class UserThread: ThreadBody {
   private var waitStart: Picoseconds?
   private(set) var waitingForSlot: Int?
   private var sleepStart: Picoseconds = 0
+  /// Since when it waits for the other threads of its task.
+  private var idleSince: Picoseconds?
 
   init(program: TaskProgram, number: Int, simulation: Simulation) {
     self.program = program
@@ -164,6 +166,7 @@ final class UserThread: ThreadBody {
     if let start = waitStart {
       endWait(from: start, now: t)
     }
+    if let start = idleSince { endIdling(from: start) }
     while t < limit {
       if thread.debt | thread.hiddenDebt != 0 {
         t = thread.payDebt(now: t, limit: limit)
@@ -226,8 +229,10 @@ final class UserThread: ThreadBody {
     case .again: return true
     case .wait:
       thread.state = .waiting
+      idleSince = now
       return false
     case .sleep(let until):
+      sleepStart = now
       totals.time[TimeUse.sleep.rawValue] += max(until - now, 0)
       thread.state = .sleeping(until: max(until, now))
       beginPause()
@@ -282,8 +287,33 @@ final class UserThread: ThreadBody {
   private func endWait(from start: Picoseconds, now: Picoseconds) {
     waitStart = nil
     waitingForSlot = nil
-    totals.time[TimeUse.migrationWait.rawValue] += now - start
+    totals.time[TimeUse.migrationWait.rawValue] += wokenAt(after: start) - start
     simulation.stalls.record(.migrationWait, now - start)
+  }
+
+  /// When a wait that began at `start` ended; from then until it runs the thread waits for a CPU.
+  private func wokenAt(after start: Picoseconds) -> Picoseconds { max(start, thread.queuedSince) }
+
+  private func endIdling(from start: Picoseconds) {
+    idleSince = nil
+    totals.time[TimeUse.teamWait.rawValue] += wokenAt(after: start) - start
+  }
+
+  /// The task ends while the thread waits for the others.
+  func stopIdling(now: Picoseconds) {
+    guard let start = idleSince else { return }
+    idleSince = nil
+    totals.time[TimeUse.teamWait.rawValue] += max(now - start, 0)
+  }
+
+  /// Closes the thread's books in the middle of whatever it does.
+  func cut(now: Picoseconds) {
+    switch thread.state {
+    case .sleeping(let until): totals.time[TimeUse.sleep.rawValue] -= max(until - max(now, sleepStart), 0)
+    case .waiting:
+      if let start = waitStart { totals.time[TimeUse.migrationWait.rawValue] += max(now - start, 0) }
+    case .runnable, .done: break
+    }
   }
 
   private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {

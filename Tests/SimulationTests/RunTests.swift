@@ -251,6 +251,35 @@ private let hotTail = """
     #expect((9000 + moved...9000 + moved + 40).contains(result.count(.numa_hit) + result.count(.numa_miss)))
   }
 
+  /// The time of each thread is accounted to the last picosecond, by task and by section: waiting for a CPU, for the other
+  /// threads of the task and for migrations included.
+  @Test func timesOfThreadsAddUp() throws {
+    let text = """
+      name: sums
+      regions: {A: {size: 16M}, B: {size: 16M}}
+      tasks:
+        - {name: a, cpus: 0, start: 3ms, phases: [{access: A, write_every: 1}, {access: A, rounds: 20, think: 1us}]}
+        - name: b
+          cpus: 0
+          threads: 2
+          phases: [{mark: w, warmup: true}, {access: B}, {mark: r}, {access: B, rounds: 20, think: 1us, sleep: 1ms}]
+        - {name: c, cpus: 1, repeat: forever, phases: [{sleep: 7ms}, {compute: 1ms}]}
+      """
+    let result = try simulate(
+      text, tieringMachine + ["hw.node0.size=16M", "hw.node1.size=64M", "hw.cpus=2", "sim.time_scale=100"])
+    #expect(result.count(.pgpromote_success) > 0)
+    for (task, start) in zip(result.tasks, [3, 0, 0]) {
+      let sum = task.totals.time.reduce(0, +)
+      let sections = task.sections.reduce(0) { $0 + $1.totals.time.reduce(0, +) }
+      #expect(sections == sum, "\(task.name)")
+      let lived = task.threads * (task.end - start * Picoseconds.millisecond)
+      // A thread that ends or is cut off is accounted to the end of its step.
+      #expect(abs(lived - sum) < 20 * Picoseconds.microsecond, "\(task.name): \(lived - sum) ps are missing")
+    }
+    #expect(result.tasks[0].totals.time[TimeUse.cpuWait.rawValue] > 10 * Picoseconds.millisecond)
+    #expect(result.tasks[1].totals.time[TimeUse.teamWait.rawValue] > 0)
+  }
+
   // MARK: Knobs
 
   @Test func knobsWrittenInTheMiddleTakeEffect() throws {
