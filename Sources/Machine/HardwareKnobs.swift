@@ -53,7 +53,7 @@ public struct NodeKnobs: KnobSet {
 
   public static let knobs: [Knob<NodeKnobs>] = [
     .capacity(
-      "size", \.size, when: .beforeRun, source: "Pageferry",
+      "size", \.size, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Memory of the node, or its share of the workload's footprint.",
       notes: "By default node 0 has 25 % of the footprint and every other node 100 %. The last nodes may have 0: they "
         + "are absent."),
@@ -62,24 +62,28 @@ public struct NodeKnobs: KnobSet {
       doc: "Zones, lowest first, of DMA, DMA32, Normal, Movable: NAME=SIZE for all but one, which takes the rest.",
       notes: "Example: DMA=3840p DMA32."),
     .integer(
-      "kernel_pages", \.kernelPages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, source: "Pageferry",
+      "kernel_pages", \.kernelPages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
       doc: "Pages that the kernel itself holds from the start."),
     .integer(
-      "unmovable_free", \.unmovableFree, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, source: "Pageferry",
+      "unmovable_free", \.unmovableFree, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
       doc: "Pages left free in the kernel's own (unmovable) pageblocks at the start: page tables use them up first.",
       notes: "When they are used up, page tables claim movable pageblocks, and that boosts the watermarks."),
     .integer(
-      "idle_pages", \.idlePages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, source: "Pageferry",
+      "idle_pages", \.idlePages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
       doc: "Pages of processes that sleep throughout: on the inactive list from the start, and not accessed.",
       notes: "They are the first that reclaim demotes."),
     .integer(
       "idle_active_pages", \.idleActivePages, in: 0...(1 << 40), unit: .basePages, when: .beforeRun,
-      source: "Pageferry", doc: "The like on the active list: reclaim finds them when it first deactivates."),
+      evidence: .setting, source: "Pageferry",
+      doc: "The like on the active list: reclaim finds them when it first deactivates."),
     .integerOrAuto(
       "tier", \.tier, in: 0...15, when: .beforeRun, source: "mm/memory-tiers.c",
       doc: "Place in the distance-ordered tiers, 0 fastest; auto is 0 for nodes with CPUs and 1 for all others."),
     .integerOrAuto(
-      "cpus", \.cpus, in: 0...1024, unit: "CPUs", when: .beforeRun, source: "Pageferry",
+      "cpus", \.cpus, in: 0...1024, unit: "CPUs", when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "CPUs of the node; auto gives node 0 all that no other node names, and the others none."),
     latency("read_latency", \.readLatency, "Unloaded latency of a read that misses all caches."),
     latency("write_latency", \.writeLatency, "Unloaded latency of a write that misses all caches."),
@@ -104,7 +108,8 @@ public struct HardwareKnobs: KnobSet {
 
   public static let knobs: [Knob<HardwareKnobs>] = [
     .integer(
-      "hw.cpus", \.cpus, in: 1...1024, unit: "CPUs", when: .beforeRun, source: "Pageferry", doc: "CPUs of the machine."),
+      "hw.cpus", \.cpus, in: 1...1024, unit: "CPUs", when: .beforeRun, evidence: .setting, source: "Pageferry",
+      doc: "CPUs of the machine."),
     .integer(
       "hw.timer_hz", \.timerHz, in: 100...1000, unit: "1/s", when: .beforeRun,
       source: "CONFIG_HZ: 250 in Debian's kernels, 1000 in the original's",

@@ -94,6 +94,25 @@ public struct FrameList {
   public var count: Int = 0
 }
 
+extension Memory {
+  /// Most pages that a machine can have, and a workload: 8 TiB.
+  public static let mostPages = 1 << 31
+
+  /// Bytes of address space that the model of so many pages takes at most.
+  public static func bytesNeeded(pages: Int, virtualPages: Int) -> Int {
+    pages * (MemoryLayout<Frame>.stride + MemoryLayout<ColdFrame>.stride) + virtualPages * 8
+  }
+
+  /// Whether this host grants that much address space. Nothing is touched. By mmap: a compiler may drop a malloc whose
+  /// memory nobody uses.
+  public static func isGranted(bytes: Int) -> Bool {
+    let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard raw != MAP_FAILED else { return false }
+    munmap(raw, bytes)
+    return true
+  }
+}
+
 /// Zero-filled raw memory that costs nothing until touched.
 func zeroedPages<T>(_: T.Type, count: Int) -> UnsafeMutablePointer<T> {
   // calloc of a large block is an anonymous mapping: pages come on first touch.
@@ -101,11 +120,14 @@ func zeroedPages<T>(_: T.Type, count: Int) -> UnsafeMutablePointer<T> {
   let raw = calloc(max(count, 1), MemoryLayout<T>.stride)!
   #if canImport(Glibc)
     // Random accesses to arrays of this size are bound by TLB misses unless 2 MiB pages back them. Advice only: where the
-    // kernel has none, or refuses, nothing changes.
+    // kernel has none, or refuses, nothing changes. Of a machine beyond 1 TiB most is idle, and 2 MiB pages would make all of
+    // it resident at the first touches of its free blocks.
     let huge = UInt(1) << 21
     let start = (UInt(bitPattern: raw) + huge - 1) & ~(huge - 1)
     let end = (UInt(bitPattern: raw) + UInt(bytes)) & ~(huge - 1)
-    if start < end { madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Int32(MADV_HUGEPAGE)) }
+    if start < end, bytes <= 1 << 32 {
+      madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Int32(MADV_HUGEPAGE))
+    }
   #endif
   return raw.bindMemory(to: T.self, capacity: max(count, 1))
 }

@@ -120,6 +120,22 @@ enum MachinePlan {
       threadWriteBandwidth: node.threadWriteBandwidth)
   }
 
+  /// Refuses machines whose model this host cannot hold.
+  static func checkSize(_ layouts: [NodeLayout], virtualPages: Int) throws(RunError) {
+    let pages = layouts.reduce(0) { $0 + $1.zones.reduce(0) { $0 + $1.pages } }
+    guard pages <= Memory.mostPages, virtualPages <= Memory.mostPages else {
+      throw RunError(
+        "the machine has \(pages) pages, the model holds \(Memory.mostPages) (8 TiB) at most",
+        fix: "lower hw.nodeN.size")
+    }
+    let bytes = Memory.bytesNeeded(pages: pages, virtualPages: virtualPages)
+    guard Memory.isGranted(bytes: bytes) else {
+      throw RunError(
+        "the model of a machine of \(pages >> 18) GiB takes up to \((bytes >> 30) + 1) GiB of address space, which this host "
+          + "refuses", fix: "lower hw.nodeN.size, or allow overcommit (vm.overcommit_memory)")
+    }
+  }
+
   /// Maps each node's idle pages to slots from `firstSlot` on, which belong to no process of the workload.
   static func mapIdlePages(_ hardware: HardwareKnobs, in memory: Memory, firstSlot: Int) throws(RunError) {
     var slot = firstSlot

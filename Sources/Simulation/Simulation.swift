@@ -88,6 +88,7 @@ public final class Simulation {
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
     let idle = hardware.nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
+    try MachinePlan.checkSize(layouts, virtualPages: inputs.totalSlots + idle)
     memory = Memory(
       nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots + idle, rules: rules,
       knobs: tree[MemoryKnobs.self])

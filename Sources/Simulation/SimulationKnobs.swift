@@ -30,23 +30,27 @@ public struct SimulationKnobs: KnobSet {
   public static let knobs: [Knob<SimulationKnobs>] = [
     .duration(
       "sim.epoch", \.epoch, in: Picoseconds.microsecond...Picoseconds.millisecond, when: .beforeRun,
-      source: "Pageferry", doc: "How finely CPUs interleave, and the interval at which a node's load sets its latency."),
+      evidence: .setting, source: "Pageferry",
+      doc: "How finely CPUs interleave, and the interval at which a node's load sets its latency."),
     .integer(
-      "sim.time_scale", \.timeScale, in: 1...100_000, when: .beforeRun, source: "Pageferry",
+      "sim.time_scale", \.timeScale, in: 1...100_000, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Divides the kernel's periods and thresholds, so that a short trace sees many NUMA scans."),
-    .integer("sim.seed", \.seed, in: 0...Int.max, when: .beforeRun, source: "Pageferry", doc: "Seed of the run."),
     .integer(
-      "sim.chunk", \.chunk, in: 1...4096, unit: "accesses", when: .beforeRun, source: "Pageferry",
+      "sim.seed", \.seed, in: 0...Int.max, when: .beforeRun, evidence: .setting, source: "Pageferry",
+      doc: "Seed of the run."),
+    .integer(
+      "sim.chunk", \.chunk, in: 1...4096, unit: "accesses", when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Accesses that one thread of a task takes from the task's stream at a time."),
     .duration(
       "sim.sample_interval", \.sampleInterval, in: Picoseconds.microsecond...(1000 * Picoseconds.second),
-      when: .beforeRun, source: "Pageferry",
+      when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Modelled time between lines of vmstat.csv; doubled whenever the file would pass 4096 lines."),
     .integer(
-      "sim.trace_limit", \.traceLimit, in: 0...10_000_000, unit: "lines", when: .beforeRun, source: "Pageferry",
+      "sim.trace_limit", \.traceLimit, in: 0...10_000_000, unit: "lines", when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
       doc: "Lines of trace.txt that are kept; what comes after is counted as lost. Histograms are always complete."),
     .choice(
-      "debug.check", \.check, when: .beforeRun, source: "Pageferry",
+      "debug.check", \.check, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "When the model's books are checked: every frame in one place, lists and counters against a full walk."),
     .duration(
       "sim.lru_drain_interval", \.drainInterval, in: Picoseconds.microsecond...(1000 * Picoseconds.second),
@@ -56,7 +60,8 @@ public struct SimulationKnobs: KnobSet {
         "Under tpp2021 a page in another CPU's batch cannot be activated: its reader faults until the batch is drained."
     ),
     .duration(
-      "sim.max_time", \.maxTime, in: 0...(1_000_000 * Picoseconds.second), when: .beforeRun, source: "Pageferry",
+      "sim.max_time", \.maxTime, in: 0...(1_000_000 * Picoseconds.second), when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
       doc: "Modelled time after which the run stops, 0 for none."),
   ]
 }

@@ -366,6 +366,7 @@ private let hotTail = """
       (["hw.node0.tier=1"], "no fast node"),
       (["hw.node0.size=4M", "hw.node0.kernel_pages=900", "vm.watermark_scale_factor=3000"], "below its watermarks"),
       (["hw.node0.size=16M", "hw.node1.size=16M"], "the workload needs"),
+      (["hw.node0.size=100T"], "8 TiB"), (["hw.node0.size=8T", "hw.node1.size=8T"], "8 TiB"),
       (["hw.node0.cpus=3"], "name 3 CPUs"), (["hw.node0.cpus=0"], "the nodes have 0 CPUs"),
       (["hw.node0.zones=Normal Movable"], "two zones have no size"),
       (["hw.node0.zones=Normal=10M HighMem"], "no zone is called 'HighMem'"),
