@@ -55,7 +55,8 @@ public struct NodeKnobs: KnobSet {
     .capacity(
       "size", \.size, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Memory of the node, or its share of the workload's footprint.",
-      notes: "By default node 0 has 25 % of the footprint and every other node 100 %. The last nodes may have 0: they "
+      notes: "By default node 0 has 25 % of the footprint and every other node 100 %. Shares are rounded up to whole "
+        + "2 MiB, 8 MiB at least. The last nodes may have 0: they "
         + "are absent."),
     .text(
       "zones", \.zones, when: .beforeRun, source: "include/linux/mmzone.h",

@@ -60,7 +60,9 @@ public enum MigrateTraceText {
     let tasks = result.tasks.map { (name: $0.name, threads: $0.threads) }
     var text = header(kept: trace.records.count, lost: trace.lost, cpus: result.memory.cpuCount)
     text.reserveCapacity(160 * trace.records.count)
-    for record in trace.records { text += line(record, tasks: tasks, rules: result.memory.rules) }
+    // CPUs are up to an epoch apart when they write; the kernel merges its buffers by time.
+    let order = trace.records.indices.sorted { (trace.records[$0].time, $0) < (trace.records[$1].time, $1) }
+    for record in order.map({ trace.records[$0] }) { text += line(record, tasks: tasks, rules: result.memory.rules) }
     return text
   }
 

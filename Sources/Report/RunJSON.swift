@@ -25,7 +25,13 @@ public struct RunJSON {
       ("format", .integer(RunJSON.format)),
       ("pageferry", .string(inputs.version)),
       ("seed", .integer(inputs.simulation.seed)),
-      ("kernel", .object([("rules", .string(memory.rules.rawValue)), ("status", .string(memory.rules.status))])),
+      (
+        "kernel",
+        .object([
+          ("rules", .string(memory.rules.rawValue)), ("status", .string(memory.rules.status)),
+          ("not_compared", .list(ComparisonScope.beyond(result).map { .string($0) })),
+        ])
+      ),
       ("workload", workload),
       ("elapsed_ps", .integer(result.elapsed)),
       ("is_cut_off", .bool(result.isCut)),

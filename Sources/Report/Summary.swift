@@ -28,7 +28,10 @@ public struct Summary {
     let rules = result.memory.rules
     let t = result.totals
     var text = result.workload + (inputs.about.isEmpty ? "" : ": \(inputs.about)") + "\n"
-    text += "kernel rules \(rules.rawValue), \(rules.status)\n\n"
+    text += "kernel rules \(rules.rawValue), \(rules.status)\n"
+    let beyond = ComparisonScope.beyond(result)
+    if !beyond.isEmpty { text += "not compared there: \(beyond.joined(separator: ", "))\n" }
+    text += "\n"
     let rate = Decimal.ratio(t.accesses, result.elapsed, times: 1000 * Picoseconds.second / 1_000_000)
     text += "modelled time \(Decimal.span(result.elapsed)) (from 0 to the end of the last task)"
     text += result.isCut ? ", cut off by sim.max_time\n" : "\n"

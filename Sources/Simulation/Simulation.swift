@@ -101,6 +101,7 @@ public final class Simulation {
     clock = KernelClock(scale: knobs.timeScale, jiffyMilliseconds: max(1000 / hardware.timerHz, 1))
     targets = DemotionTargets(memory: memory)
     scanner = NumaScanner(memory: memory, clock: clock, knobs: balancing, costs: costs)
+    scanner.untouchedMappings = knobs.untouchedMappings
     policy = HintFaultPolicy(memory: memory, clock: clock, knobs: balancing)
     policy.stampBits = hardware.stampBits
     let userThreads = spec.tasks.reduce(0) { $0 + $1.threads }
@@ -178,8 +179,8 @@ public final class Simulation {
         body.attach(thread)
         program.threads.append(body)
         threads.append(thread)
-        if task.start > 0 {
-          thread.state = .sleeping(until: task.start)
+        if task.start + knobs.startDelay > 0 {
+          thread.state = .sleeping(until: task.start + knobs.startDelay)
         } else {
           scheduler.wake(thread, now: 0, waker: nil)
         }
@@ -372,6 +373,7 @@ public final class Simulation {
     var faults: [String] = []
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
     warnUnderTwoPasses()
+    warnWithoutDemotionMark()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
@@ -389,9 +391,19 @@ public final class Simulation {
     guard balancing.mode != 0 else { return }
     for space in spaces where space.scan.passes < 2 && space.rss > 0 {
       warnings.append(
-        "process '\(space.name)' was scanned \(space.scan.passes) times in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
+        "process '\(space.name)' was scanned \(["never", "only once"][space.scan.passes]) in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
       )
     }
+  }
+
+  /// In the original the mark is computed only with the watermarks, and only in mode 2.
+  private func warnWithoutDemotionMark() {
+    guard memory.rules.isTPP, memory.tieringMode, memory.demotionEnabled, memory.demotionMarkFactor == nil else {
+      return
+    }
+    warnings.append(
+      "TPP's demotion mark was never computed, so that nothing is demoted ahead of need: write vm.demote_scale_factor after "
+        + "kernel.numa_balancing=2, as sysctl/profiles/tpp.conf does")
   }
 
   private func sample() {

@@ -24,6 +24,8 @@ public struct SimulationKnobs: KnobSet {
   public var check = CheckLevel.end
   public var maxTime = 0
   public var drainInterval = 10 * Picoseconds.millisecond
+  public var startDelay = 0
+  public var untouchedMappings = 3
 
   public init() {}
 
@@ -37,7 +39,17 @@ public struct SimulationKnobs: KnobSet {
       doc: "Divides the kernel's periods and thresholds, so that a short trace sees many NUMA scans."),
     .integer(
       "sim.seed", \.seed, in: 0...Int.max, when: .beforeRun, evidence: .setting, source: "Pageferry",
-      doc: "Seed of the run."),
+      doc: "Seed of what the kernel draws: the target of a demotion, where there are several.",
+      notes: "A workload's draws have seeds of their own. For the spread between runs use sim.start_delay."),
+    .duration(
+      "sim.start_delay", \.startDelay, in: 0...(1000 * Picoseconds.second), when: .beforeRun, evidence: .setting,
+      source: "Pageferry", doc: "Time by which all tasks start later: the kernel's clocks are then at another point.",
+      notes: "A few values of some ten ms show how much of a result hangs on such chance."),
+    .integer(
+      "sim.untouched_mappings", \.untouchedMappings, in: 0...1000, when: .beforeRun, evidence: .uncalibrated,
+      source: "kernel/sched/fair.c task_numa_work, vma_pids_forced; 3 agrees with the scan times of the reference runs",
+      doc: "Mappings of each process that its threads do not touch any more: text and data, heap, stack.",
+      notes: "From its third pass on Linux 6.12 visits them one a scan before it starts over. Not under tpp2021."),
     .integer(
       "sim.chunk", \.chunk, in: 1...4096, unit: "accesses", when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Accesses that one thread of a task takes from the task's stream at a time."),

@@ -94,7 +94,8 @@ final class TaskProgram {
     case .trace:
       if case .times(let n) = spec.repeats { traceRepeatsLeft = n } else { traceRepeatsLeft = Int.max }
     }
-    result.sections.append(SectionResult(name: "", isWarmup: false, start: spec.start, end: spec.start))
+    let start = spec.start + simulation.knobs.startDelay
+    result.sections.append(SectionResult(name: "", isWarmup: false, start: start, end: start))
   }
 
   /// Whether the task goes on until the others are done.

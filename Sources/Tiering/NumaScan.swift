@@ -66,6 +66,9 @@ public struct NumaScanner {
   private let clock: KernelClock
   public var knobs: BalancingKnobs
   public var costs: CostKnobs
+  /// Mappings of a process that it does not touch (sim.untouched_mappings). From the third pass on 6.12 skips a mapping
+  /// without recent faults of the thread, and at the end of a pass forces those it skipped, one a scan.
+  public var untouchedMappings = 3
 
   public init(memory: Memory, clock: KernelClock, knobs: BalancingKnobs, costs: CostKnobs) {
     self.memory = memory
@@ -182,14 +185,9 @@ public struct NumaScanner {
     return count
   }
 
-  /// Mappings of a program beside its data that it does not touch any more: text and data, heap, stack. From the third
-  /// pass on 6.12 skips a mapping without recent faults of the thread, and at the end of a pass forces those it skipped, one
-  /// a scan (task_numa_work, vma_pids_forced). Three agrees with the scan times of the reference runs.
-  static let untouchedMappings = 3
-
   private func startPass(_ space: inout AddressSpaceScan, now: Picoseconds) {
     space.passes += 1
-    if !memory.rules.isTPP && space.passes >= 3 { space.idleScans = NumaScanner.untouchedMappings }
+    if !memory.rules.isTPP && space.passes >= 3 { space.idleScans = untouchedMappings }
     space.passTimes.append(now)
     space.region = 0
     space.slot = -1

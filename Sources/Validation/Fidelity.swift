@@ -30,13 +30,18 @@ public struct FidelityRun {
 /// Compares and renders.
 public struct Fidelity {
   /// Start delays in ms: those of the reference runs.
-  public var delays = [0, 37, 113]
+  public var delays = Fidelity.referenceDelays
+  static let referenceDelays = [0, 37, 113]
   /// Only scenarios of these names; all of them when empty.
   public var only: [String] = []
   /// Folder with the machines (sysctl/machines).
   private let machines: String
+  /// Counters that were compared and that agree.
   public private(set) var agreed = 0
   public private(set) var compared = 0
+  /// Directions (from one CPU to two) that were compared and that agree.
+  public private(set) var agreedDirections = 0
+  public private(set) var comparedDirections = 0
   /// Counters whose median lies within the kernel's own [min, max].
   public private(set) var within = 0
   /// Called before each run with what is about to run.
@@ -93,27 +98,50 @@ public struct Fidelity {
       }
   }()
 
-  /// The whole page. Either folder may be absent.
+  /// The whole page. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
   public mutating func page(upstream: String?, tpp: String?) throws -> String {
-    var text = Self.heading
+    let isWhole = upstream != nil && tpp != nil && only.isEmpty && delays == Fidelity.referenceDelays
+    var text = Self.heading(delays: delays)
+    var known: [String] = []
     if let upstream {
       let folder = try ReferenceFolder(path: upstream)
+      let cases = try Self.upstream(folder)
+      known += cases.map(\.reference) + ["hot-tail-4k-2cpu"]
       text += "\n## Linux 6.12.117, booted (`kernel.rules = v6.12`)\n\n"
-      for item in try Self.upstream(folder) where isWanted(item.reference) {
+      for item in cases where isWanted(item.reference) {
         text += try section(item, folder, machine: "oracle-tcg.conf")
       }
-      if isWanted("hot-tail-4k-2cpu") { text += try twoCPUs(folder) }
+      if isWanted("hot-tail-4k-2cpu") && folder.names.contains("hot-tail-4k-2cpu") { text += try twoCPUs(folder) }
     }
     if let tpp {
       let folder = try ReferenceFolder(path: tpp)
+      known += Self.tpp.map(\.reference)
       text += "\n## Linux 5.13-rc6 with TPP, booted (`kernel.rules = tpp2021`)\n\n"
       for item in Self.tpp where isWanted(item.reference) {
         text += try section(item, folder, machine: "oracle-tpp.conf")
       }
     }
-    text += "\n**\(agreed) of \(compared) counters agree;** \(within) medians lie within the kernel's own [min, max].\n"
-    return text + Self.misses
+    if let unknown = only.first(where: { !known.contains($0) }) {
+      throw ReferenceError(
+        description: "no scenario is called '\(unknown)'; there are: \(known.sorted().joined(separator: ", "))")
+    }
+    guard compared + comparedDirections > 0 else {
+      throw ReferenceError(
+        description: "there is nothing to compare: no one-CPU scenario of base pages with its scenarios/NAME.json")
+    }
+    text += "\n**\(verdict)**\n"
+    return isWhole ? text + Self.misses : text
   }
+
+  /// What came of it, in a sentence.
+  public var verdict: String {
+    var text = "\(agreed) of \(compared) counters agree, \(within) within the kernel's own [min, max]"
+    if comparedDirections > 0 { text += "; \(agreedDirections) of \(comparedDirections) directions agree" }
+    return text + "."
+  }
+
+  /// Whether nothing differs.
+  public var isClean: Bool { agreed == compared && agreedDirections == comparedDirections }
 
   private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
 
@@ -244,8 +272,8 @@ public struct Fidelity {
       guard let a = one.spread(counter), let b = two.spread(counter) else { continue }
       let (x, y) = (single.median(counter), double.median(counter))
       let agrees = (b.median - a.median).signum() == (y - x).signum()
-      compared += 1
-      if agrees { agreed += 1 }
+      comparedDirections += 1
+      if agrees { agreedDirections += 1 }
       text += "| \(counter) | \(a.median) -> \(b.median) | \(x) -> \(y) | \(agrees ? "agrees" : "**differs**") |\n"
     }
     return text + "\n"

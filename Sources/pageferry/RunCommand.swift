@@ -20,7 +20,7 @@ struct RunCommand: ParsableCommand {
         pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
         pageferry run workloads/zipf.yaml -p sysctl/machines/ddr5-cxl-asic.conf \\
           -p sysctl/profiles/tiering-v6.12.conf --set hw.node0.size=10%
-        pageferry run workloads/quick.yaml --set sim.seed=7 --out seven --json
+        pageferry run workloads/quick.yaml --set sim.start_delay=37ms --out later --json
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
       trace.txt and host.json. Equal inputs give equal bytes in all of them but host.json.

@@ -12,7 +12,8 @@ struct ValidateCommand: ParsableCommand {
     abstract: "Compare the model with recorded runs of real kernels; write the comparison as Markdown.",
     discussion: """
       A reference folder holds scenarios/NAME.json (exact access patterns) and results/ensemble.json (what the kernel \
-      counted). Each scenario is run with the same start delays, and medians are compared.
+      counted). Each scenario is run with the same start delays, and medians are compared. The exit status is 1 when \
+      something differs.
 
       Example:
         pageferry validate --reference oracle --reference-tpp oracle-tpp -o docs/fidelity.md
@@ -58,22 +59,34 @@ struct ValidateCommand: ParsableCommand {
     fidelity.only = only
     fidelity.delays = delays.split(separator: ",").compactMap { Int($0) }
     if let runs { fidelity.onResult = { try ValidateCommand.keep($0, in: runs) } }
+    if let output { try checkFolder(of: output) }
     let page: String
     do {
       page = try fidelity.page(upstream: reference, tpp: referenceTpp)
     } catch let error as ReferenceError {
       throw Failure(message: error.description, status: .usage)
     }
-    guard let output else {
+    if let output {
+      do {
+        try Data(page.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+      } catch {
+        throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
+      }
+      try Console.out("\(output): \(fidelity.verdict)\n")
+    } else {
       try Console.out(page)
-      return
     }
-    do {
-      try Data(page.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch {
-      throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
+    guard fidelity.isClean else {
+      throw Failure(message: "model and kernel differ: \(fidelity.verdict)", status: .failure)
     }
-    try Console.out("\(output): \(fidelity.agreed) of \(fidelity.compared) counters agree\n")
+  }
+
+  /// Finds out before the runs, not after, that the page cannot be written.
+  private func checkFolder(of output: String) throws {
+    let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
+    guard FileManager.default.isWritableFile(atPath: folder) else {
+      throw Failure(message: "\(output): the folder \(folder) does not exist or cannot be written", status: .failure)
+    }
   }
 
   /// Leaves a run directory, as `pageferry run` does.

@@ -23,6 +23,14 @@ import Units
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 && $0.last != " " })
   }
 
+  @Test func `a run says what of it was never compared with a kernel`() throws {
+    let (result, inputs) = try SmallRun.run()
+    #expect(!Summary(result, inputs: inputs).text.contains("not compared there"))
+    let (wide, wideInputs) = try SmallRun.run("hw.cpus = 3\nhw.node2.size = 16M")
+    #expect(Summary(wide, inputs: wideInputs).text.contains("\nnot compared there: 3 nodes, 3 CPUs\n\n"))
+    #expect(RunFiles(wide, inputs: wideInputs).json.contains("\"not_compared\": [\"3 nodes\", \"3 CPUs\"]"))
+  }
+
   @Test func `warm-up is not in the totals that leave it out`() throws {
     let (result, _) = try SmallRun.run()
     let (totals, elapsed) = result.totalsWithoutWarmup

@@ -280,6 +280,24 @@ private let hotTail = """
     #expect(result.tasks[1].totals.time[TimeUse.teamWait.rawValue] > 0)
   }
 
+  @Test func withoutTPPsMarkTheRunWarns() throws {
+    let text = "name: mark\nregions: {A: {pages: 1000}}\ntasks: [{phases: [{access: A}]}]"
+    let knobs = ["kernel.rules=tpp2021", "mm.numa.demotion_enabled=1"]
+    let factor = "vm.demote_scale_factor=200"
+    let early = try simulate(text, knobs + [factor, "kernel.numa_balancing=2"])
+    let late = try simulate(text, knobs + ["kernel.numa_balancing=2", factor])
+    #expect(early.warnings.contains { $0.contains("demotion mark was never computed") })
+    #expect(!late.warnings.contains { $0.contains("demotion mark") })
+  }
+
+  @Test func aStartDelayMovesEveryTask() throws {
+    let text = "name: later\nregions: {A: {pages: 1000}}\ntasks: [{start: 1ms, phases: [{access: A}]}]"
+    let result = try simulate(text, ["sim.start_delay=5ms"])
+    let plain = try simulate(text, [])
+    #expect(result.tasks[0].sections[0].start == 6 * Picoseconds.millisecond)
+    #expect(result.tasks[0].end - plain.tasks[0].end == 5 * Picoseconds.millisecond)
+  }
+
   // MARK: Knobs
 
   @Test func knobsWrittenInTheMiddleTakeEffect() throws {

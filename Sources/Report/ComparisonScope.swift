@@ -1,0 +1,18 @@
+// How far a run lies from those that were compared with real kernels.
+
+import MemoryModel
+import Simulation
+
+/// What of a run was never compared with a kernel, whatever its rules.
+enum ComparisonScope {
+  /// Reasons in words, empty when the run is of the kind that was compared: base pages of two nodes, at most two CPUs.
+  static func beyond(_ result: RunResult) -> [String] {
+    let memory = result.memory
+    guard memory.rules != .v7_1 else { return [] }
+    var reasons: [String] = []
+    if memory.vmstat[.thp_fault_alloc] > 0 { reasons.append("huge pages") }
+    if memory.nodeCount > 2 { reasons.append("\(memory.nodeCount) nodes") }
+    if memory.cpuCount > 2 { reasons.append("\(memory.cpuCount) CPUs") }
+    return reasons
+  }
+}
