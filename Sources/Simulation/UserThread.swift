@@ -309,7 +309,9 @@ final class UserThread: ThreadBody {
   /// Closes the thread's books in the middle of whatever it does.
   func cut(now: Picoseconds) {
     switch thread.state {
-    case .sleeping(let until): totals.time[TimeUse.sleep.rawValue] -= max(until - max(now, sleepStart), 0)
+    case .sleeping(let until):
+      // Not the sleep before a task's start, which counts as nothing.
+      if isPausing { totals.time[TimeUse.sleep.rawValue] -= max(until - max(now, sleepStart), 0) }
     case .waiting:
       if let start = waitStart { totals.time[TimeUse.migrationWait.rawValue] += max(now - start, 0) }
     case .runnable, .done: break
