@@ -89,8 +89,9 @@ struct TraceImportCommand: ParsableCommand {
     let provenance = TraceProvenance(program: program, command: command, tool: tool, date: date, notes: notes)
     let bar = ProgressBar("import", isQuiet: quiet)
     defer { bar.end() }
+    defer { Interrupt.removes(nil) }
     let result = try TraceImporter(format: format, options: options).run(
-      input: input, output: output, provenance: provenance
+      input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:)
     ) { p in
       bar.show(p.bytesConsumed, of: p.totalBytes ?? 0, "\(p.accesses) accesses")
     }

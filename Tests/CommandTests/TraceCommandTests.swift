@@ -67,6 +67,29 @@ import Testing
     #expect(outcome.error.hasPrefix("pageferry: "))
   }
 
+  @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)] as [(Int32, Int32)])
+  func `an interrupted import leaves nothing`(_ signal: Int32, _ status: Int32) throws {
+    try Command.withFolder { folder in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Command.path)
+      process.arguments = ["trace", "import", "--format", "din", "-", "-o", "t.pft"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      let (input, error) = (Pipe(), Pipe())
+      process.standardInput = input
+      process.standardError = error
+      try process.run()
+      try input.fileHandleForWriting.write(contentsOf: Data("0 1000\n".utf8))
+      for _ in 0..<1000 where try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty { usleep(10_000) }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).first?.hasPrefix("t.pft.partial-") == true)
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == status)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      let said = try error.fileHandleForReading.readToEnd() ?? Data()
+      #expect(String(decoding: said, as: UTF8.self) == "pageferry: interrupted; nothing was written\n")
+    }
+  }
+
   private func json(_ path: String) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any])
   }
