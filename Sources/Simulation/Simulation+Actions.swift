@@ -23,7 +23,7 @@ extension Simulation {
     case .map(let r): "map \(spec.regions[r].name)"
     case .unmap(let r): "unmap \(spec.regions[r].name)"
     case .sleep: "sleep"
-    case .compute: phase.number == 0 ? "trace" : "compute"
+    case .compute: "compute"
     case .set: "set"
     case .snap(let r): "snap \(spec.regions[r].name)"
     case .punch: "punch"
@@ -93,13 +93,42 @@ extension Simulation {
 
   // MARK: Knobs
 
+  /// Refuses a knob write of the workload that no moment of the run would take: its name or its value is wrong, or the knob
+  /// cannot change in a run. A write that a room refuses may be accepted after another one; the run finds that out.
+  ///
+  /// - Parameter tree: the knobs as the run begins, `isRunning` set.
+  static func checkWrites(of spec: WorkloadSpec, tree: KnobTree) throws(RunError) {
+    var all = spec.events.flatMap(\.writes)
+    func collect(_ phases: [PhaseSpec]) {
+      for phase in phases {
+        switch phase.action {
+        case .set(let writes): all += writes
+        case .loop(_, let body): collect(body)
+        default: break
+        }
+      }
+    }
+    for task in spec.tasks {
+      if case .phases(let phases) = task.work { collect(phases) }
+    }
+    for write in all.sorted(by: { $0.line < $1.line }) {
+      var scratch = tree
+      do throws(KnobError) {
+        try scratch.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
+      } catch {
+        if case .refused = error.problem { continue }
+        throw RunError(error.description, fix: "", kind: .knob)
+      }
+    }
+  }
+
   /// Writes knobs in the middle of a run and makes them take effect.
   func write(_ writes: [(name: String, value: String, line: Int)]) throws(RunError) {
     for write in writes {
       do throws(KnobError) {
         try tree.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
       } catch {
-        throw RunError(error.description, fix: "")
+        throw RunError(error.description, fix: "", kind: .knob)
       }
       apply(writes: [tree.history.last!.name])
     }

@@ -83,6 +83,7 @@ public final class Simulation {
     hugePages = tree[HugePageKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
+    try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
@@ -371,6 +372,7 @@ public final class Simulation {
     var faults: [String] = []
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
     warnUnderTwoPasses()
+    warnOfEventsAhead()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
@@ -391,6 +393,16 @@ public final class Simulation {
         "process '\(space.name)' was scanned \(space.scan.passes) times in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
       )
     }
+  }
+
+  private func warnOfEventsAhead() {
+    guard nextEvent < spec.events.count else { return }
+    let event = spec.events[nextEvent]
+    let rest = spec.events.count - nextEvent - 1
+    warnings.append(
+      "the event at \(TimeSpan.text(event.at)) (line \(event.line)) "
+        + (rest == 0 ? "was" : rest == 1 ? "and one after it were" : "and \(rest) after it were")
+        + " not reached: the run ended before")
   }
 
   private func sample() {
