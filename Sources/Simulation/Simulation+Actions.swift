@@ -16,6 +16,15 @@ extension Simulation {
     return spec.footprint + traced
   }
 
+  /// Pages that page tables take: one for each 2 MiB block that regions and traces use. A footprint that the file states says
+  /// nothing of blocks; its pages count as dense.
+  static func tablePages(_ spec: WorkloadSpec, inputs: TraceInputs) -> Int {
+    if let stated = spec.statedFootprint { return stated / Page.perHuge + 1 }
+    // A trace has 512 slots for each block it uses.
+    let traced = inputs.sources.values.reduce(0) { $0 + $1.slots.count / Page.perHuge }
+    return spec.regions.reduce(traced) { $0 + ($1.pages + Page.perHuge - 1) / Page.perHuge }
+  }
+
   /// A phase in a few words.
   func label(of phase: PhaseSpec) -> String {
     switch phase.action {

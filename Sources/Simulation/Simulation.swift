@@ -86,14 +86,15 @@ public final class Simulation {
     try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
-    let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
+    let tables = Simulation.tablePages(spec, inputs: inputs)
+    let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
     let idle = hardware.nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
     memory = Memory(
       nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots + idle, rules: rules,
       knobs: tree[MemoryKnobs.self])
     try MachinePlan.mapIdlePages(hardware, in: memory, firstSlot: inputs.totalSlots)
-    try MachinePlan.check(memory, footprintPages: footprint, spec: spec)
+    try MachinePlan.check(memory, footprintPages: footprint, tablePages: tables, spec: spec)
     links = Links(
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
       queuePermille: hardware.queuePermille)

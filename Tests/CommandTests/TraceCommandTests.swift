@@ -62,6 +62,24 @@ import Testing
     }
   }
 
+  /// One page in each block: as many page tables as pages.
+  @Test func `a sparse trace has room for its page tables`() throws {
+    try Command.withFolder { folder in
+      let text = (0..<4_999).map { "0 \(String(0x1000_0000 + $0 << 21, radix: 16))\n" }.joined()
+      let made = try Command.run("trace", "import", "--format", "din", "-", "-o", "t.pft", in: folder, input: text)
+      #expect(made.status == 0, "\(made.error)")
+      try Command.write("name: sparse\ntasks: [{trace: t.pft}]\n", folder + "/sparse.yaml")
+      let run = try Command.run("run", "sparse.yaml", "--out", "a", "-q", in: folder)
+      #expect(run.status == 0, "\(run.error)")
+      let tasks = try #require(try json(folder + "/a/run.json")["tasks"] as? [[String: Any]])
+      let phases = try #require(tasks[0]["phases"] as? [[String: Any]])
+      #expect(phases.map { $0["what"] as? String } == ["trace"])
+      let small = try Command.run("run", "sparse.yaml", "--out", "b", "--set", "hw.node1.size=24M", in: folder)
+      #expect(small.status == 2)
+      #expect(small.error.hasPrefix("pageferry: the workload needs 9998 pages (page tables included), the nodes have "))
+    }
+  }
+
   @Test func `text that is no trace is refused with its line`() throws {
     let outcome = try Command.run(
       "trace", "import", "--format", "din", "-", "-o", "/dev/null/x", input: "0 1000\nnonsense\n")
