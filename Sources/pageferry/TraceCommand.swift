@@ -123,6 +123,8 @@ struct TraceInfoCommand: ParsableCommand {
     let info = try TraceInfo(path: file)
     guard json else { return try Console.out(info.rendered()) }
     let encoder = JSONEncoder()
+    // Keys as in run.json.
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try Console.out(String(decoding: try encoder.encode(info), as: UTF8.self) + "\n")
   }

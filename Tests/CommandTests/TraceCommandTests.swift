@@ -20,7 +20,11 @@ import Testing
       #expect(made.status == 0, "\(made.error)")
       let info = try Command.run("trace", "info", "t.pft", in: folder)
       #expect(info.status == 0)
-      #expect(info.out.contains("4096 pages of 4 KiB"))
+      #expect(info.out.contains("4,096 pages of 4 KiB (16.0 MiB)"))
+      let facts = try Command.run("trace", "info", "t.pft", "--json", in: folder).out
+      let keys = facts.split(separator: "\n").compactMap { $0.split(separator: "\"").dropFirst().first }
+      #expect(keys.contains("footprint_pages") && keys.contains("accesses_per_page") && keys.contains("is_coalesced"))
+      #expect(keys.allSatisfy { $0.lowercased() == $0 })
       #expect(info.out.contains("made up"))
       let cat = try Command.run("trace", "cat", "t.pft", "--from", "1", "--count", "2", in: folder)
       #expect(
