@@ -48,6 +48,10 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Add buddyinfo to the run directory: free blocks at the end, as in /proc/buddyinfo.")
   var buddyinfo = false
 
+  func validate() throws {
+    if out?.isEmpty == true { throw ValidationError("--out: the name of the run directory is empty; name a directory") }
+  }
+
   func run() throws {
     let (tree, ignored) = try knobs.tree()
     for warning in ignored { Console.error("\(warning)") }

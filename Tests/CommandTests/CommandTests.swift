@@ -105,6 +105,9 @@ private let tiny = """
   @Test func `bad arguments end with 2, help with 0`() throws {
     #expect(try Command.run("run").status == 2)
     #expect(try Command.run("walk").status == 2)
+    let empty = try Command.run("run", "workloads/quick.yaml", "--out", "")
+    #expect(empty.status == 2)
+    #expect(empty.error.hasPrefix("pageferry: --out: the name of the run directory is empty; name a directory\n"))
     #expect(try Command.run("sysctl").status == 2)
     #expect(try Command.run("sysctl", "-a", "--check").status == 2)
     for help in [["--help"], ["run", "--help"], ["trace", "import", "--help"]] {
