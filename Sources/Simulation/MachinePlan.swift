@@ -18,8 +18,16 @@ enum MachinePlan {
     return nodes
   }
 
+  /// Pages that a slow node with a share of 100 % or more gets besides: page tables beyond an eighth of the footprint. Fewer,
+  /// as all but sparse traces have (dense pages need 1 in 512), find room in what the fast node holds.
+  private static func pagesForSparseTables(_ tablePages: Int, footprintPages: Int) -> Int {
+    max(tablePages - footprintPages / 8, 0)
+  }
+
   /// Nodes from the knobs. Shares are taken of the footprint and rounded up to whole 2 MiB blocks.
-  static func nodes(_ hardware: HardwareKnobs, footprintPages: Int) throws(RunError) -> [NodeLayout] {
+  static func nodes(
+    _ hardware: HardwareKnobs, footprintPages: Int, tablePages: Int
+  ) throws(RunError) -> [NodeLayout] {
     var layouts: [NodeLayout] = []
     let nodes = present(hardware, footprintPages: footprintPages)
     let named = nodes.compactMap(\.cpus).reduce(0, +)
@@ -34,7 +42,13 @@ enum MachinePlan {
       nextCPU += count
       let bytes = node.size.resolved(footprintBytes: footprintPages << Page.shift)
       var pages = bytes >> Page.shift
-      if case .share = node.size { pages = max((pages + Page.perHuge - 1) & ~(Page.perHuge - 1), 2048) }
+      let tier = node.tier ?? (cpus.isEmpty ? 1 : 0)
+      if case .share(let ppm) = node.size {
+        if ppm >= 1_000_000 && tier > 0 {
+          pages += pagesForSparseTables(tablePages, footprintPages: footprintPages)
+        }
+        pages = max((pages + Page.perHuge - 1) & ~(Page.perHuge - 1), 2048)
+      }
       guard pages > 0 else {
         throw RunError("hw.node\(id).size is less than a page", fix: "give it a size or a share of the footprint")
       }
@@ -47,7 +61,7 @@ enum MachinePlan {
       }
       layouts.append(
         NodeLayout(
-          tier: node.tier ?? (cpus.isEmpty ? 1 : 0), cpus: cpus, zones: zones, kernelPages: node.kernelPages,
+          tier: tier, cpus: cpus, zones: zones, kernelPages: node.kernelPages,
           unmovableFree: node.unmovableFree))
     }
     guard nextCPU == hardware.cpus else {
@@ -153,7 +167,9 @@ enum MachinePlan {
   }
 
   /// Refuses machines that could not run the workload.
-  static func check(_ memory: Memory, footprintPages: Int, spec: WorkloadSpec) throws(RunError) {
+  static func check(
+    _ memory: Memory, footprintPages: Int, tablePages: Int, spec: WorkloadSpec
+  ) throws(RunError) {
     var room = 0
     for node in 0..<memory.nodeCount {
       var marks = 0
@@ -171,8 +187,7 @@ enum MachinePlan {
           fix: "raise hw.node\(node).size, or lower vm.min_free_kbytes or vm.watermark_scale_factor")
       }
     }
-    // Page tables take one page in 512 besides.
-    let need = footprintPages + footprintPages / Page.perHuge + 1
+    let need = footprintPages + max(tablePages, footprintPages / Page.perHuge + 1)
     let hasFiles = spec.regions.contains { $0.kind == .file }
     guard need <= room || hasFiles else {
       throw RunError(

@@ -2,12 +2,24 @@
 
 /// A run that cannot begin or cannot go on: what is wrong, where, and what to do.
 public struct RunError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What is at fault.
+  public enum Kind: Sendable {
+    /// The machine, the workload, or the two together.
+    case run
+    /// A knob write in the workload.
+    case knob
+    /// A trace that cannot be read or is damaged.
+    case trace
+  }
+
   public let what: String
   public let fix: String
+  public let kind: Kind
 
-  public init(_ what: String, fix: String) {
+  public init(_ what: String, fix: String, kind: Kind = .run) {
     self.what = what
     self.fix = fix
+    self.kind = kind
   }
 
   public var description: String { fix.isEmpty ? what : "\(what); \(fix)" }

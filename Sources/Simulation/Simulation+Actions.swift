@@ -16,6 +16,15 @@ extension Simulation {
     return spec.footprint + traced
   }
 
+  /// Pages that page tables take: one for each 2 MiB block that regions and traces use. A footprint that the file states says
+  /// nothing of blocks; its pages count as dense.
+  static func tablePages(_ spec: WorkloadSpec, inputs: TraceInputs) -> Int {
+    if let stated = spec.statedFootprint { return stated / Page.perHuge + 1 }
+    // A trace has 512 slots for each block it uses.
+    let traced = inputs.sources.values.reduce(0) { $0 + $1.slots.count / Page.perHuge }
+    return spec.regions.reduce(traced) { $0 + ($1.pages + Page.perHuge - 1) / Page.perHuge }
+  }
+
   /// A phase in a few words.
   func label(of phase: PhaseSpec) -> String {
     switch phase.action {
@@ -23,7 +32,7 @@ extension Simulation {
     case .map(let r): "map \(spec.regions[r].name)"
     case .unmap(let r): "unmap \(spec.regions[r].name)"
     case .sleep: "sleep"
-    case .compute: phase.number == 0 ? "trace" : "compute"
+    case .compute: "compute"
     case .set: "set"
     case .snap(let r): "snap \(spec.regions[r].name)"
     case .punch: "punch"
@@ -93,13 +102,42 @@ extension Simulation {
 
   // MARK: Knobs
 
+  /// Refuses a knob write of the workload that no moment of the run would take: its name or its value is wrong, or the knob
+  /// cannot change in a run. A write that a room refuses may be accepted after another one; the run finds that out.
+  ///
+  /// - Parameter tree: the knobs as the run begins, `isRunning` set.
+  static func checkWrites(of spec: WorkloadSpec, tree: KnobTree) throws(RunError) {
+    var all = spec.events.flatMap(\.writes)
+    func collect(_ phases: [PhaseSpec]) {
+      for phase in phases {
+        switch phase.action {
+        case .set(let writes): all += writes
+        case .loop(_, let body): collect(body)
+        default: break
+        }
+      }
+    }
+    for task in spec.tasks {
+      if case .phases(let phases) = task.work { collect(phases) }
+    }
+    for write in all.sorted(by: { $0.line < $1.line }) {
+      var scratch = tree
+      do throws(KnobError) {
+        try scratch.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
+      } catch {
+        if case .refused = error.problem { continue }
+        throw RunError(error.description, fix: "", kind: .knob)
+      }
+    }
+  }
+
   /// Writes knobs in the middle of a run and makes them take effect.
   func write(_ writes: [(name: String, value: String, line: Int)]) throws(RunError) {
     for write in writes {
       do throws(KnobError) {
         try tree.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
       } catch {
-        throw RunError(error.description, fix: "")
+        throw RunError(error.description, fix: "", kind: .knob)
       }
       apply(writes: [tree.history.last!.name])
     }

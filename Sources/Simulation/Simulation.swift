@@ -83,9 +83,11 @@ public final class Simulation {
     hugePages = tree[HugePageKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
+    try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
-    let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint)
+    let tables = Simulation.tablePages(spec, inputs: inputs)
+    let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
     let idle = hardware.nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
     try MachinePlan.checkSize(layouts, virtualPages: inputs.totalSlots + idle)
@@ -93,7 +95,7 @@ public final class Simulation {
       nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots + idle, rules: rules,
       knobs: tree[MemoryKnobs.self])
     try MachinePlan.mapIdlePages(hardware, in: memory, firstSlot: inputs.totalSlots)
-    try MachinePlan.check(memory, footprintPages: footprint, spec: spec)
+    try MachinePlan.check(memory, footprintPages: footprint, tablePages: tables, spec: spec)
     links = Links(
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
       queuePermille: hardware.queuePermille)
@@ -374,6 +376,7 @@ public final class Simulation {
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
     warnUnderTwoPasses()
     warnWithoutDemotionMark()
+    warnOfEventsAhead()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
@@ -404,6 +407,16 @@ public final class Simulation {
     warnings.append(
       "TPP's demotion mark was never computed, so that nothing is demoted ahead of need: write vm.demote_scale_factor after "
         + "kernel.numa_balancing=2, as sysctl/profiles/tpp.conf does")
+  }
+
+  private func warnOfEventsAhead() {
+    guard nextEvent < spec.events.count else { return }
+    let event = spec.events[nextEvent]
+    let rest = spec.events.count - nextEvent - 1
+    warnings.append(
+      "the event at \(TimeSpan.text(event.at)) (line \(event.line)) "
+        + (rest == 0 ? "was" : rest == 1 ? "and one after it were" : "and \(rest) after it were")
+        + " not reached: the run ended before")
   }
 
   private func sample() {

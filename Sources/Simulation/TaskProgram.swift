@@ -164,7 +164,7 @@ final class TaskProgram {
 
   private func finishPhase(now: Picoseconds, hash: UInt64 = 0) {
     guard let phase else { return }
-    let label = simulation.label(of: phase)
+    let label = traceRepeatsLeft == nil ? simulation.label(of: phase) : "trace"
     let totals = totals()
     let delta = totals - totalsAtPhase
     if let i = result.phases.firstIndex(where: { $0.number == phase.number }) {

@@ -40,7 +40,9 @@ struct TraceInputs {
           if shared[path] == nil { end = base + map.slotCount }
           shared[path] = base
         } catch {
-          throw RunError("\(spec.path):\(trace.line): trace of task '\(task.name)': \(error)", fix: "")
+          throw RunError(
+            "\(spec.path):\(trace.line): trace of task '\(task.name)': \(error)", fix: "",
+            kind: error.kind == .limit ? .run : .trace)
         }
       }
       end = (end + Page.perHuge - 1) & ~(Page.perHuge - 1)

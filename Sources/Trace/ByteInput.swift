@@ -15,6 +15,8 @@ final class ByteInput {
   private(set) var consumed = 0
   /// Size of the file itself; nil for pipes.
   let total: Int?
+  /// Which file it is; nil when the system does not say.
+  let identity: FileIdentity?
   /// Whether the bytes are inflated.
   private(set) var isGzip = false
 
@@ -34,8 +36,9 @@ final class ByteInput {
     descriptor = isStandardInput ? 0 : open(path, O_RDONLY | O_CLOEXEC)
     closes = !isStandardInput
     var status = stat()
-    let known = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    total = known ? Int(status.st_size) : nil
+    let isKnown = descriptor >= 0 && fstat(descriptor, &status) == 0
+    identity = isKnown ? FileIdentity(status) : nil
+    total = isKnown && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     guard descriptor >= 0 else { throw TraceError.system("open", path) }
     try detect()
   }

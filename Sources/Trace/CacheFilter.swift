@@ -1,5 +1,7 @@
 // A small model of CPU caches, so that a long run fits in few records.
 
+import Units
+
 /// Caches to filter by: `SIZE:WAYS[,SIZE:WAYS[,SIZE:WAYS]]`, nearest first, as in `32KiB:8,1MiB:16`.
 public struct CacheSpecification: Equatable, Sendable, CustomStringConvertible {
   /// Bytes in a line.
@@ -42,12 +44,9 @@ public struct CacheSpecification: Equatable, Sendable, CustomStringConvertible {
     self.levels = levels
   }
 
+  /// A size as knobs take it: `32KiB`, `32K`, `32768`.
   private static func bytes(_ text: String) -> Int? {
-    for (suffix, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30), ("B", 0), ("", 0)] where text.hasSuffix(suffix) {
-      guard let n = Int(text.dropLast(suffix.count)), n > 0, n <= 1 << 40 else { return nil }
-      return n << shift
-    }
-    return nil
+    try? ByteSize.parse(text)
   }
 
   public var description: String {

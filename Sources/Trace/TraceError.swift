@@ -45,6 +45,13 @@ public struct TraceError: Error, Equatable, Sendable, CustomStringConvertible {
     self.fix = fix
   }
 
+  /// A file without the magic of a trace at its start; `byte` is the first that differs.
+  static func noTrace(_ file: String, byte: Int) -> TraceError {
+    TraceError(
+      .format, file: file, byte: byte, problem: "not a Pageferry trace",
+      fix: "make one of a text trace with `pageferry trace import --format lackey|din TEXT -o FILE.pft`")
+  }
+
   /// `file:line: byte N: problem (fix)`.
   public var description: String {
     var text = file

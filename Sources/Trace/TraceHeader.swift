@@ -127,7 +127,7 @@ extension TraceHeader {
       return n
     }
     for (i, byte) in TraceFormat.magic.enumerated() where raw.load(fromByteOffset: i, as: UInt8.self) != byte {
-      throw fail(.format, i, "not a Pageferry trace", "convert it with `pageferry trace import`")
+      throw TraceError.noTrace(file, byte: i)
     }
     guard word(8) == TraceFormat.version else {
       throw fail(

@@ -44,12 +44,13 @@ public struct TraceImporter: Sendable {
     self.options = options
   }
 
-  /// Reads `input` (`-` is standard input) and writes the trace `output`, which appears only when all went well.
+  /// Reads `input` (`-` is standard input) and writes the trace `output`, which appears only when all went well. A regular file
+  /// `output` is replaced; anything else that is there is refused, and so is the input itself.
   ///
   /// Empty fields of `provenance` that the import knows are filled in. `progress` is called about once a mebibyte of
   /// text. Throws for the first line that is not in the format, with its line number and byte offset.
   public func run(
-    input: String, output: String, provenance: TraceProvenance = TraceProvenance(),
+    input: String, output: String, provenance: TraceProvenance = TraceProvenance(), guarding: TemporaryGuard? = nil,
     progress: (ImportProgress) -> Void = { _ in }
   ) throws(TraceError) -> ImportResult {
     guard options.skipAccesses >= 0, options.maxRecords >= 0 else {
@@ -59,7 +60,8 @@ public struct TraceImporter: Sendable {
     var text = LineReader(bytes)
     var provenance = provenance
     if provenance.options.isEmpty { provenance.options = "import \(format.rawValue): \(options.description)" }
-    let writer = try TraceWriter(path: output, layout: options.layout, provenance: provenance)
+    let writer = try TraceWriter(
+      path: output, layout: options.layout, provenance: provenance, reading: bytes.identity, guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options)
     var instructions = 0
     while !builder.isComplete, try text.fill() {

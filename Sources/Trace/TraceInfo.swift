@@ -69,31 +69,73 @@ public struct TraceInfo: Codable, Equatable, Sendable {
         "format",
         "version \(version), \(layout.addressKind.rawName) addresses in units of \(1 << layout.granuleShift) B"
       ),
-      ("size", "\(bytesOnDisk) B on disk, \(header.fileBytes) B uncompressed, \(header.blocks) blocks"),
-      ("records", "\(header.records), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
-      ("accesses", "\(header.accesses): \(header.reads) reads (\(percent(readShare))), \(header.writes) writes"),
+      (
+        "size",
+        "\(grouped(bytesOnDisk)) B on disk, \(grouped(header.fileBytes)) B uncompressed,"
+          + " \(grouped(header.blocks)) blocks"
+      ),
+      ("records", "\(grouped(header.records)), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
+      (
+        "accesses",
+        "\(grouped(header.accesses)): \(grouped(header.reads)) reads (\(percent(readShare))),"
+          + " \(grouped(header.writes)) writes"
+      ),
     ]
-    if layout.isCacheFiltered { lines.append(("cached", "\(header.cachedAccesses) accesses left out by the filter")) }
+    if layout.isCacheFiltered {
+      lines.append(("cached", "\(grouped(header.cachedAccesses)) accesses left out by the filter"))
+    }
     lines += [
-      ("threads", "\(header.threads)"),
-      ("work", layout.gapUnit == .none ? "not recorded" : "\(header.totalGap) \(layout.gapUnit)"),
+      ("threads", grouped(header.threads)),
+      ("work", layout.gapUnit == .none ? "not recorded" : "\(grouped(header.totalGap)) \(layout.gapUnit)"),
       (
         "footprint",
-        "\(header.footprintPages) pages of 4 KiB (\(header.footprintPages / 256) MiB) in"
-          + " \(header.footprintHugeBlocks) blocks of 2 MiB"
+        "\(grouped(header.footprintPages)) pages of 4 KiB (\(size(pages: header.footprintPages))) in"
+          + " \(grouped(header.footprintHugeBlocks)) blocks of 2 MiB"
       ),
       ("addresses", "\(hexText(header.lowestAddress)) to \(hexText(header.highestAddress))"),
       (
         "per page",
-        "p50 \(accessesPerPage.p50), p90 \(accessesPerPage.p90), p99 \(accessesPerPage.p99),"
-          + " max \(accessesPerPage.max) accesses"
+        "p50 \(grouped(accessesPerPage.p50)), p90 \(grouped(accessesPerPage.p90)),"
+          + " p99 \(grouped(accessesPerPage.p99)), max \(grouped(accessesPerPage.max)) accesses"
       ),
       ("hottest 10 %", "\(percent(hottestTenthShare)) of the accesses"),
     ]
-    lines += header.provenance.fields.map { ($0.name, $0.value) }
+    lines += header.provenance.fields.map { ($0.name, escaped($0.value)) }
     return lines.map { name, value in
       name + String(repeating: " ", count: Swift.max(1, 14 - name.utf8.count)) + value + "\n"
     }.joined()
+  }
+
+  /// A count with commas, as the summary of a run has it.
+  private func grouped(_ value: Int) -> String {
+    var text = ""
+    for (i, digit) in String(value).reversed().enumerated() {
+      if i > 0 && i % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return String(text.reversed())
+  }
+
+  /// A size in binary units with one decimal, as the summary of a run has it: `45.9 MiB`.
+  private func size(pages: Int) -> String {
+    for (scale, name) in [(1 << 18, "GiB"), (1 << 8, "MiB")] where pages >= scale {
+      let tenths = pages / scale * 10 + (pages % scale * 10 + scale / 2) / scale
+      return "\(grouped(tenths / 10)).\(tenths % 10) \(name)"
+    }
+    return "\(pages * 4) KiB"
+  }
+
+  /// Text of the file without what a terminal would obey: control characters as `\u{1B}`.
+  private func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      if scalar.properties.generalCategory == .control {
+        result += scalar == "\n" ? "\\n" : "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
   }
 
   private func percent(_ share: Double) -> String {

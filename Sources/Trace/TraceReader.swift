@@ -207,15 +207,22 @@ private final class TraceBytes {
   /// The `n` bytes at `offset`, which is where the last call ended. They stay until the next call.
   func take(_ n: Int, at offset: Int) throws(TraceError) -> UnsafeRawPointer {
     let have: Int
+    var start: UnsafeRawPointer?
     if let mapping {
       if n <= mapping.count - offset { return mapping.base + offset }
       have = mapping.count
+      start = mapping.base
     } else if let stream, let buffer {
       let got = try stream.read(into: buffer, count: n)
       if got == n { return UnsafeRawPointer(buffer) }
       have = offset + got
+      start = UnsafeRawPointer(buffer)
     } else {
       have = 0
+    }
+    if offset == 0, let start {
+      for (i, byte) in TraceFormat.magic.prefix(have).enumerated()
+      where start.load(fromByteOffset: i, as: UInt8.self) != byte { throw TraceError.noTrace(path, byte: i) }
     }
     throw TraceError(
       have == 0 ? .empty : .truncated, file: path, byte: have, problem: "the trace ends too early",

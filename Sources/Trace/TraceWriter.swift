@@ -16,9 +16,15 @@ public struct TraceWriter: ~Copyable {
 
   /// Opens a temporary file beside `path`.
   ///
-  /// Throws when the layout or the provenance does not fit the format, or the file cannot be made.
-  public init(path: String, layout: TraceLayout, provenance: TraceProvenance = TraceProvenance()) throws(TraceError) {
-    let opened = try Self.open(path, layout, provenance)
+  /// Throws when the layout or the provenance does not fit the format, the file cannot be made, or `path` is no regular file
+  /// or the file `input`, which is being read.
+  public init(
+    path: String, layout: TraceLayout, provenance: TraceProvenance = TraceProvenance(),
+    reading input: FileIdentity? = nil, guarding: TemporaryGuard? = nil
+  ) throws(TraceError) {
+    try Self.check(path, layout, provenance)
+    let opened = try OutputFile(path: path, reading: input, guarding: guarding)
+    try Self.append([UInt8](repeating: 0, count: TraceFormat.headerBytes), to: opened)
     file = opened
     header = TraceHeader(layout: layout, provenance: provenance)
     header.lowestAddress = .max
@@ -26,10 +32,10 @@ public struct TraceWriter: ~Copyable {
     encoder = BlockEncoder(granuleShift: layout.granuleShift)
   }
 
-  /// Checks what can be checked before the first record and leaves room for the header.
-  private static func open(
+  /// Checks what can be checked before the first record.
+  private static func check(
     _ path: String, _ layout: TraceLayout, _ provenance: TraceProvenance
-  ) throws(TraceError) -> OutputFile {
+  ) throws(TraceError) {
     if let objection = layout.objection {
       throw TraceError(.usage, file: path, problem: objection, fix: "choose another layout")
     }
@@ -39,9 +45,6 @@ public struct TraceWriter: ~Copyable {
         .limit, file: path, problem: "\(provenance.encoded.count) bytes of provenance text, at most \(room) fit",
         fix: "shorten the command line or the notes")
     }
-    let file = try OutputFile(path: path)
-    try append([UInt8](repeating: 0, count: TraceFormat.headerBytes), to: file)
-    return file
   }
 
   private static func append(_ bytes: [UInt8], to file: OutputFile) throws(TraceError) {

@@ -55,12 +55,15 @@ enum Console {
   }
 }
 
-/// Ends the process on SIGINT, SIGTERM and SIGHUP without leaving a half-written directory.
+/// Ends the process on SIGINT, SIGTERM and SIGHUP without leaving a half-written file or directory.
 enum Interrupt {
   private static let temporary = Mutex<String?>(nil)
 
-  /// The directory to remove, or nil when it has its final name.
+  /// The file or directory to remove, or nil when it has its final name.
   static func removes(_ path: String?) { temporary.withLock { $0 = path } }
+
+  /// Makes what is to be removed; an interrupt comes before or after, not in between.
+  static func removes(_ path: String, madeBy make: () -> Bool) { temporary.withLock { if make() { $0 = path } } }
 
   /// Starts to watch. The signals are taken by a thread of their own, so that it may do whatever a thread may.
   static func watch() {
@@ -75,7 +78,7 @@ enum Interrupt {
       while sigwait(&set, &signal) != 0 {}
       // The lock is kept: nobody commits from here on.
       temporary.withLock { path in
-        if let path { RunDirectory.remove(path) }
+        if let path, unlink(path) != 0 { RunDirectory.remove(path) }
         if Console.errorIsTerminal { Console.plain("\r\u{1B}[K") }
         Console.error("interrupted" + (path == nil ? "" : "; nothing was written"))
         _exit(128 + signal)

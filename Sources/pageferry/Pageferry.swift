@@ -55,7 +55,7 @@ struct Pageferry: ParsableCommand {
     case let error as WorkloadError: return complain("\(error)", .usage)
     case let error as ReportError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
-    case let error as RunError: return complain("\(error)", .failure)
+    case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)
     default: return arguments(error)
     }
   }

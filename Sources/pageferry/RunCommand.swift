@@ -48,15 +48,20 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Add buddyinfo to the run directory: free blocks at the end, as in /proc/buddyinfo.")
   var buddyinfo = false
 
+  func validate() throws {
+    if out?.isEmpty == true { throw ValidationError("--out: the name of the run directory is empty; name a directory") }
+  }
+
   func run() throws {
     let (tree, ignored) = try knobs.tree()
     for warning in ignored { Console.error("\(warning)") }
     let spec = try WorkloadFile.parse(path: workload)
-    let inputs = try RunInputs(version: Pageferry.versionText, tree: tree, spec: spec)
     let simulation: Simulation
     do throws(RunError) {
       simulation = try Simulation(spec, tree: tree)
-    } catch { throw Failure(message: "\(error)", status: .usage) }
+    } catch { throw Failure(message: "\(error)", status: error.kind == .trace ? .failure : .usage) }
+    // After the traces were opened: an error there names the workload's line.
+    let inputs = try RunInputs(version: Pageferry.versionText, tree: tree, spec: spec)
 
     let directory = try RunDirectory(
       out.map { .path($0) } ?? .numbered(folder: "runs", name: spec.name))

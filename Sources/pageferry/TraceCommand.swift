@@ -89,8 +89,9 @@ struct TraceImportCommand: ParsableCommand {
     let provenance = TraceProvenance(program: program, command: command, tool: tool, date: date, notes: notes)
     let bar = ProgressBar("import", isQuiet: quiet)
     defer { bar.end() }
+    defer { Interrupt.removes(nil) }
     let result = try TraceImporter(format: format, options: options).run(
-      input: input, output: output, provenance: provenance
+      input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:)
     ) { p in
       bar.show(p.bytesConsumed, of: p.totalBytes ?? 0, "\(p.accesses) accesses")
     }
@@ -122,6 +123,8 @@ struct TraceInfoCommand: ParsableCommand {
     let info = try TraceInfo(path: file)
     guard json else { return try Console.out(info.rendered()) }
     let encoder = JSONEncoder()
+    // Keys as in run.json.
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try Console.out(String(decoding: try encoder.encode(info), as: UTF8.self) + "\n")
   }

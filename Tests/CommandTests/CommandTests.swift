@@ -83,9 +83,31 @@ private let tiny = """
     }
   }
 
+  @Test func `a bad knob in the workload ends with 2 before the run`() throws {
+    try Command.withFolder { folder in
+      let cases = [
+        ("vm.swapiness: 0", "unknown knob 'vm.swapiness' (w.yaml:10); did you mean vm.swappiness?"),
+        ("vm.swappiness: 900", "vm.swappiness=900 (w.yaml:10): out of range 0...200"),
+        ("hw.cpus: 2", "hw.cpus=2 (w.yaml:10) refused: a run is going on; write it before the run"),
+      ]
+      for (write, message) in cases {
+        for place in ["      - set: {\(write)}\n", "events: [{at: 1h, set: {\(write)}}]\n"] {
+          try Command.write(tiny + "\n" + place, folder + "/w.yaml")
+          let outcome = try Command.run("run", "w.yaml", "--out", "x", in: folder)
+          #expect(outcome.status == 2)
+          #expect(outcome.error == "pageferry: \(message)\n")
+        }
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["w.yaml"])
+    }
+  }
+
   @Test func `bad arguments end with 2, help with 0`() throws {
     #expect(try Command.run("run").status == 2)
     #expect(try Command.run("walk").status == 2)
+    let empty = try Command.run("run", "workloads/quick.yaml", "--out", "")
+    #expect(empty.status == 2)
+    #expect(empty.error.hasPrefix("pageferry: --out: the name of the run directory is empty; name a directory\n"))
     #expect(try Command.run("sysctl").status == 2)
     #expect(try Command.run("sysctl", "-a", "--check").status == 2)
     for help in [["--help"], ["run", "--help"], ["trace", "import", "--help"]] {

@@ -20,7 +20,11 @@ import Testing
       #expect(made.status == 0, "\(made.error)")
       let info = try Command.run("trace", "info", "t.pft", in: folder)
       #expect(info.status == 0)
-      #expect(info.out.contains("4096 pages of 4 KiB"))
+      #expect(info.out.contains("4,096 pages of 4 KiB (16.0 MiB)"))
+      let facts = try Command.run("trace", "info", "t.pft", "--json", in: folder).out
+      let keys = facts.split(separator: "\n").compactMap { $0.split(separator: "\"").dropFirst().first }
+      #expect(keys.contains("footprint_pages") && keys.contains("accesses_per_page") && keys.contains("is_coalesced"))
+      #expect(keys.allSatisfy { $0.lowercased() == $0 })
       #expect(info.out.contains("made up"))
       let cat = try Command.run("trace", "cat", "t.pft", "--from", "1", "--count", "2", in: folder)
       #expect(
@@ -51,12 +55,32 @@ import Testing
       try bytes.write(to: URL(fileURLWithPath: folder + "/bad.pft"))
       try Command.write("name: bad\ntasks: [{trace: bad.pft}]\n", folder + "/bad.yaml")
       try Command.write("name: none\ntasks: [{trace: none.pft}]\n", folder + "/none.yaml")
-      for name in ["bad", "none"] {
+      try bytes.dropLast(100).write(to: URL(fileURLWithPath: folder + "/short.pft"))
+      try Command.write("name: short\ntasks: [{trace: short.pft}]\n", folder + "/short.yaml")
+      for name in ["bad", "none", "short"] {
         let outcome = try Command.run("run", "\(name).yaml", "--out", "x", in: folder)
-        #expect(outcome.status != 0)
-        #expect(outcome.error.hasPrefix("pageferry: ") && outcome.error.contains("\(name).pft"))
+        #expect(outcome.status == 1)
+        #expect(outcome.error.hasPrefix("pageferry: \(name).yaml:2: trace of task 'task0': \(name).pft: "))
         #expect(!FileManager.default.fileExists(atPath: folder + "/x"))
       }
+    }
+  }
+
+  /// One page in each block: as many page tables as pages.
+  @Test func `a sparse trace has room for its page tables`() throws {
+    try Command.withFolder { folder in
+      let text = (0..<4_999).map { "0 \(String(0x1000_0000 + $0 << 21, radix: 16))\n" }.joined()
+      let made = try Command.run("trace", "import", "--format", "din", "-", "-o", "t.pft", in: folder, input: text)
+      #expect(made.status == 0, "\(made.error)")
+      try Command.write("name: sparse\ntasks: [{trace: t.pft}]\n", folder + "/sparse.yaml")
+      let run = try Command.run("run", "sparse.yaml", "--out", "a", "-q", in: folder)
+      #expect(run.status == 0, "\(run.error)")
+      let tasks = try #require(try json(folder + "/a/run.json")["tasks"] as? [[String: Any]])
+      let phases = try #require(tasks[0]["phases"] as? [[String: Any]])
+      #expect(phases.map { $0["what"] as? String } == ["trace"])
+      let small = try Command.run("run", "sparse.yaml", "--out", "b", "--set", "hw.node1.size=24M", in: folder)
+      #expect(small.status == 2)
+      #expect(small.error.hasPrefix("pageferry: the workload needs 9998 pages (page tables included), the nodes have "))
     }
   }
 
@@ -65,6 +89,29 @@ import Testing
       "trace", "import", "--format", "din", "-", "-o", "/dev/null/x", input: "0 1000\nnonsense\n")
     #expect(outcome.status == 1)
     #expect(outcome.error.hasPrefix("pageferry: "))
+  }
+
+  @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)] as [(Int32, Int32)])
+  func `an interrupted import leaves nothing`(_ signal: Int32, _ status: Int32) throws {
+    try Command.withFolder { folder in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Command.path)
+      process.arguments = ["trace", "import", "--format", "din", "-", "-o", "t.pft"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      let (input, error) = (Pipe(), Pipe())
+      process.standardInput = input
+      process.standardError = error
+      try process.run()
+      try input.fileHandleForWriting.write(contentsOf: Data("0 1000\n".utf8))
+      for _ in 0..<1000 where try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty { usleep(10_000) }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).first?.hasPrefix("t.pft.partial-") == true)
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == status)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      let said = try error.fileHandleForReading.readToEnd() ?? Data()
+      #expect(String(decoding: said, as: UTF8.self) == "pageferry: interrupted; nothing was written\n")
+    }
   }
 
   private func json(_ path: String) throws -> [String: Any] {

@@ -440,6 +440,67 @@ private let hotTail = """
     #expect(result.elapsed < 8 * Picoseconds.millisecond)
   }
 
+  // MARK: Knob writes of the workload
+
+  @Test(arguments: [
+    ("vm.swapiness: 0", "unknown knob 'vm.swapiness' (test.yaml:6); did you mean vm.swappiness?"),
+    ("vm.swappiness: 900", "vm.swappiness=900 (test.yaml:6): out of range 0...200"),
+    ("vm.swappiness: many", "vm.swappiness=many (test.yaml:6): not an integer"),
+    ("hw.cpus: 2", "hw.cpus=2 (test.yaml:6) refused: a run is going on; write it before the run"),
+  ])
+  func aWriteThatNoMomentTakesIsRefusedBeforeTheRun(_ write: String, _ message: String) throws {
+    let start = "name: w\nregions: {A: {pages: 100}}\ntasks:\n  - phases:\n    - access: A\n"
+    let places = [
+      "    - set: {\(write)}\n",
+      "    - {loop: 2, phases: [{loop: 2, phases: [{set: {\(write)}}, {access: A}]}]}\n",
+      "events: [{at: 1h, set: {\(write)}}]\n",
+    ]
+    for place in places {
+      let spec = try WorkloadFile.parse(text: start + place, path: "test.yaml")
+      let error = #expect(throws: RunError.self) { try Simulation(spec, tree: makeTree([])) }
+      #expect(error?.description == message && error?.kind == .knob)
+    }
+  }
+
+  @Test func theFirstBadWriteOfTheFileIsNamed() throws {
+    let text = """
+      name: w
+      events:
+        - {at: 1h, set: {vm.b: 1}}
+        - {at: 1s, set: {vm.c: 1}}
+      regions: {A: {pages: 100}}
+      tasks: [{phases: [{set: {vm.a: 1}}, {access: A}]}]
+      """
+    let spec = try WorkloadFile.parse(text: text, path: "test.yaml")
+    let error = #expect(throws: RunError.self) { try Simulation(spec, tree: makeTree([])) }
+    #expect(error?.description.hasPrefix("unknown knob 'vm.b' (test.yaml:3)") == true)
+  }
+
+  @Test func eventsAfterTheEndAreAWarning() throws {
+    let text = "name: w\nregions: {A: {pages: 100}}\ntasks: [{phases: [{access: A}, {sleep: 2s}]}]\nevents:\n"
+    let reached = "- {at: 1s, set: {vm.swappiness: 10}}\n"
+    let ahead = "- {at: 10s, set: {vm.swappiness: 0}}\n"
+    #expect(try simulate(text + reached).warnings == [])
+    #expect(
+      try simulate(text + reached + ahead).warnings == [
+        "the event at 10s (line 6) was not reached: the run ended before"
+      ])
+    #expect(
+      try simulate(text + ahead + ahead + reached + ahead).warnings == [
+        "the event at 10s (line 5) and 2 after it were not reached: the run ended before"
+      ])
+  }
+
+  @Test func phasesAreNamedByWhatTheyDo() throws {
+    let result = try simulate(
+      """
+      name: w
+      regions: {A: {pages: 100}}
+      tasks: [{phases: [{compute: 1ms}, {access: A}, {compute: 1ms}]}]
+      """)
+    #expect(result.tasks[0].phases.map(\.label) == ["compute", "access A seq", "compute"])
+  }
+
   // MARK: Repetition
 
   @Test func equalRunsAreEqual() throws {

@@ -60,6 +60,11 @@ private struct SlowCaches {
     #expect(fast.hits.reduce(0, +) == 30_000 - kept)
   }
 
+  @Test(arguments: ["32K:8,1M:16", "32k:8,1m:16", "32 KiB:8,1024K:16", "32768:8,1048576B:16"])
+  func sizesAreWrittenAsForKnobs(text: String) throws {
+    #expect(try CacheSpecification(text) == CacheSpecification("32KiB:8,1MiB:16"))
+  }
+
   @Test(arguments: [
     "", "32KiB", "32KiB:", ":8", "32KiB:0", "32KiB:65", "48KiB:8", "100B:1", "1MiB:16,32KiB:8",
     "64B:1,64B:1,64B:1,64B:1", "32KB:8", "-64:1", "99999999999999999999:1",

@@ -122,6 +122,16 @@ import Testing
       try readAll(scratch.write([UInt8](repeating: 0x20, count: 5000), "b.pft"))
     }
     #expect(text?.kind == .format)
+    // Shorter than a header, plain and compressed: still no trace, rather than one cut short.
+    let short = Array("0 1000\n".utf8)
+    for bytes in [short, gzip(short), [0x89], Array(TraceFormat.magic.prefix(7)) + [0x20]] {
+      let error = #expect(throws: TraceError.self) { try readAll(scratch.write(bytes, "b.pft")) }
+      #expect(error?.kind == (bytes.count == 1 ? .truncated : .format))
+    }
+    let named = #expect(throws: TraceError.self) { try readAll(scratch.write(short, "b.pft")) }
+    #expect(
+      named?.description == scratch.path("b.pft") + ": byte 0: not a Pageferry trace (make one of a text trace with "
+        + "`pageferry trace import --format lackey|din TEXT -o FILE.pft`)")
     var newer = try small(scratch)
     newer[8] = 2
     let version = #expect(throws: TraceError.self) { try readAll(scratch.write(newer, "b.pft")) }

@@ -205,4 +205,57 @@ import Testing
     let info = try TraceInfo(path: scratch.path("out.pft"))
     #expect(info.header == result.header)
   }
+
+  @Test(arguments: ["pipe", "folder", "dangling"])
+  func whatIsNoRegularFileIsLeftAlone(name: String) throws {
+    let scratch = try Scratch()
+    _ = try scratch.write("0 1000\n", "in")
+    #expect(mkfifo(scratch.path("pipe"), 0o600) == 0)
+    #expect(mkdir(scratch.path("folder"), 0o700) == 0)
+    #expect(symlink("nowhere", scratch.path("dangling")) == 0)
+    var before = stat()
+    #expect(lstat(scratch.path(name), &before) == 0)
+    let error = #expect(throws: TraceError.self) {
+      try TraceImporter(format: .din).run(input: scratch.path("in"), output: scratch.path(name))
+    }
+    #expect(error?.kind == .system && error?.file == scratch.path(name))
+    var after = stat()
+    #expect(lstat(scratch.path(name), &after) == 0)
+    #expect(before.st_ino == after.st_ino && before.st_mode == after.st_mode)
+    #expect(scratch.names == ["dangling", "folder", "in", "pipe"])
+  }
+
+  @Test func theInputIsNotOverwrittenByAnyOfItsNames() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("0 1000\n", "in")
+    #expect(symlink("in", scratch.path("link")) == 0 && link(input, scratch.path("twin")) == 0)
+    for (from, to) in [("in", "in"), ("in", "link"), ("link", "in"), ("in", "twin")] {
+      let error = #expect(throws: TraceError.self) {
+        try TraceImporter(format: .din).run(input: scratch.path(from), output: scratch.path(to))
+      }
+      #expect(error?.kind == .usage && error?.problem == "is the input too")
+    }
+    #expect(try bytes(of: input) == Array("0 1000\n".utf8))
+    #expect(scratch.names == ["in", "link", "twin"])
+  }
+
+  @Test func anotherFileIsReplacedAndALinkToItKept() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("0 1000\n", "in")
+    let target = try scratch.write("old", "target")
+    #expect(symlink("target", scratch.path("link")) == 0)
+    for name in ["target", "link"] {
+      _ = try TraceImporter(format: .din).run(input: input, output: scratch.path(name))
+      #expect(try readAll(target).count == 1)
+    }
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: scratch.path("link")) == "target")
+    #expect(scratch.names == ["in", "link", "target"])
+  }
+
+  @Test func anEmptyNameIsRefused() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("0 1000\n", "in")
+    let error = #expect(throws: TraceError.self) { try TraceImporter(format: .din).run(input: input, output: "") }
+    #expect(error?.kind == .usage)
+  }
 }

@@ -66,13 +66,37 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     #expect(info.hottestTenthShare == 6.0 / 7)
     let lines = info.rendered().split(separator: "\n")
     #expect(lines.contains("accesses      7: 5 reads (71.4 %), 2 writes"))
-    #expect(lines.contains("footprint     2 pages of 4 KiB (0 MiB) in 2 blocks of 2 MiB"))
+    #expect(lines.contains("footprint     2 pages of 4 KiB (8 KiB) in 2 blocks of 2 MiB"))
     #expect(lines.contains("addresses     0x5000 to 0x7f00000010bf"))
     #expect(lines.contains("per page      p50 1, p90 6, p99 6, max 6 accesses"))
-    #expect(lines.contains("work          70307 instructions"))
+    #expect(lines.contains("work          70,307 instructions"))
     #expect(lines.contains("program       example"))
     let json = try JSONEncoder().encode(info)
     #expect(try JSONDecoder().decode(TraceInfo.self, from: json) == info)
+  }
+
+  @Test(arguments: [
+    (145, "145 pages of 4 KiB (580 KiB) in"), (11_750, "11,750 pages of 4 KiB (45.9 MiB) in"),
+    (256, "256 pages of 4 KiB (1.0 MiB) in"), (1 << 18 + 13_108, "275,252 pages of 4 KiB (1.1 GiB) in"),
+  ])
+  func sizesHaveOneDecimal(pages: Int, text: String) throws {
+    let scratch = try Scratch()
+    try write(exampleRecords, to: scratch.path("a.pft"), layout: TraceLayout(granuleShift: 3))
+    var info = try TraceInfo(path: scratch.path("a.pft"))
+    info.header.footprintPages = pages
+    info.header.records = 1_234_567
+    #expect(info.rendered().contains("footprint     \(text) 2 blocks"))
+    #expect(info.rendered().contains("records       1,234,567, coalesced by page"))
+  }
+
+  @Test func controlCharactersOfAHeaderAreShownNotObeyed() throws {
+    let scratch = try Scratch()
+    try write(
+      exampleRecords, to: scratch.path("a.pft"),
+      provenance: TraceProvenance(program: "a\u{1B}[31mred\u{9B}0m", notes: "two\nlines"))
+    let lines = try TraceInfo(path: scratch.path("a.pft")).rendered().split(separator: "\n")
+    #expect(lines.contains(#"program       a\u{1B}[31mred\u{9B}0m"#))
+    #expect(lines.contains(#"notes         two\nlines"#))
   }
 
   @Test func textShowsEveryField() throws {

@@ -34,6 +34,14 @@ import Testing
       "name: a b\ntasks: [{trace: t}]",
       ":1:7: name: 'a b' is not a name; use up to 100 letters, digits, `.`, `_` and `-`, no `.` in front"
     ),
+    (
+      "name: w\nabout: \"red \\e[31m\"\ntasks: [{trace: t}]",
+      ":2:8: about: has the control character U+001B; write printable characters only"
+    ),
+    (
+      "name: w\nabout: \"red \\x9b31m\"\ntasks: [{trace: t}]",
+      ":2:8: about: has the control character U+009B; write printable characters only"
+    ),
     ("name: [w]\ntasks: [{trace: t}]", ":1:7: name: is a list, not a name; write a name"),
     ("name:\ntasks: [{trace: t}]", ":1:6: name: is nothing, not a name; write a name"),
     ("name: w\nabuot: x\ntasks: [{trace: t}]", ":2:1: abuot: a workload has no such key; did you mean `about`?"),
@@ -74,8 +82,8 @@ import Testing
     ),
     (region("{size: 10M, pages: 3}"), ":2:21: regions.A.size: `pages` gives the size already; keep one of them"),
     (region("{}"), ":2:14: regions.A: `size` is missing; write `size: 600M` or `pages: 153600`"),
-    (region("{pages: 0}"), ":2:22: regions.A.pages: 0 is out of range; write 1 to 2147483648"),
-    (region("{pages: 2147483649}"), ":2:22: regions.A.pages: 2147483649 is out of range; write 1 to 2147483648"),
+    (region("{pages: 0}"), ":2:22: regions.A.pages: 0 is out of range; write 1 to 2147483136"),
+    (region("{pages: 2147483137}"), ":2:22: regions.A.pages: 2147483137 is out of range; write 1 to 2147483136"),
     (
       region("{pages: 1e3}"),
       ":2:22: regions.A.pages: '1e3' is not a whole number; write digits only, such as 1000000 or 1_000_000"
@@ -93,7 +101,8 @@ import Testing
       region("{size: 99999999999T}"),
       ":2:21: regions.A.size: '99999999999T' is not a whole number of bytes below 2^63; write a size such as 600M"
     ),
-    (region("{size: 16T}"), ":2:21: regions.A.size: '16T' is out of range; write at most 8T"),
+    (region("{size: 16T}"), ":2:21: regions.A.size: '16T' is out of range; write less than 8T"),
+    (region("{size: 8T}"), ":2:21: regions.A.size: '8T' is out of range; write less than 8T"),
     (region("{size: M}"), ":2:21: regions.A.size: 'M' is not a number; write a size such as 600M"),
     (region("{pages: 1, kind: anon}"), ":2:31: regions.A.kind: 'anon' is not known; known are `anonymous`, `file`"),
     (
@@ -111,8 +120,8 @@ import Testing
       ":2:10: regions: is a list, not a mapping; write `NAME: {size: 600M}` for each region"
     ),
     (
-      "name: w\nregions: {A: {pages: 2147483648}, B: {pages: 1}}\ntasks: [{phases: [{access: A}, {access: B}]}]",
-      ":2:35: regions.B: the regions of process task0 exceed 8 TiB together; make them smaller"
+      "name: w\nregions: {A: {pages: 2147483136}, B: {pages: 1}}\ntasks: [{phases: [{access: A}, {access: B}]}]",
+      ":2:35: regions.B: the regions of process task0 have 8 TiB or more together; make them smaller"
     ),
     ("name: w\ntasks: [{weight: 1}]", ":2:9: tasks[0]: `phases` is missing; write `trace: FILE` or `phases:`"),
     (task("phases: []"), ":2:28: tasks[0].phases: the task replays a trace already; make a second task of the phases"),

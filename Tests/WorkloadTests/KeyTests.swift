@@ -172,6 +172,17 @@ import Units
     #expect(spec.footprint == 0)
   }
 
+  @Test func aByteOrderMarkIsPassedOver() throws {
+    let text = "name: mine\ntasks: [{trace: mine.trace}]"
+    let marked = try WorkloadFile.parse(text: "\u{FEFF}" + text, path: "w.yaml")
+    #expect(try marked == WorkloadFile.parse(text: text, path: "w.yaml"))
+    // Columns count from behind it.
+    let error = #expect(throws: WorkloadError.self) {
+      try WorkloadFile.parse(text: "\u{FEFF}nam: mine\ntasks: [{trace: mine.trace}]", path: "w.yaml")
+    }
+    #expect(error?.line == 1 && error?.column == 1)
+  }
+
   @Test func anAccessHasDefaults() throws {
     let text =
       "name: w\nregions: {A: {pages: 9}}\ntasks: [{trace: t}, {phases: [{access: A, first: 2}, {access: A, pattern: zipf}]}]"
@@ -216,7 +227,7 @@ import Units
     #expect(spec.tasks[0].start == picoseconds)
   }
 
-  @Test(arguments: [("4096", 1), ("4K", 1), ("1.5MiB", 384), ("0.5g", 131_072), ("8T", 1 << 31)])
+  @Test(arguments: [("4096", 1), ("4K", 1), ("1.5MiB", 384), ("0.5g", 131_072), ("4T", 1 << 30)])
   func sizesAreExact(text: String, pages: Int) throws {
     let spec = try WorkloadFile.parse(
       text: "name: w\nregions: {A: {size: \(text)}}\ntasks: [{phases: [{snap: A}]}]", path: "w.yaml")

@@ -48,8 +48,8 @@ struct SpecDraft {
   var regions: [RegionDraft] = []
   var tasks: [TaskDraft] = []
 
-  /// Dense slots of one process: 8 TiB.
-  static let slotLimit = 1 << 31
+  /// Most dense slots of one process, and of all together: 2 MiB less than 8 TiB, which is what slots of 31 bits reach.
+  static let slotLimit = 1 << 31 - Page.perHuge
 
   init(path: String) { self.path = path }
 
@@ -67,7 +67,8 @@ struct SpecDraft {
       let base = processes[owner].slots
       let end = base + (region.pages + Page.perHuge - 1) / Page.perHuge * Page.perHuge
       guard end <= Self.slotLimit else {
-        throw region.field.error("the regions of process \(names[owner]) exceed 8 TiB together", "make them smaller")
+        throw region.field.error(
+          "the regions of process \(names[owner]) have 8 TiB or more together", "make them smaller")
       }
       processes[owner].slots = end
       specs.append(

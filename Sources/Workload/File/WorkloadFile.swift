@@ -22,7 +22,7 @@ public enum WorkloadFile {
     let (processes, regionSpecs, taskSpecs) = try draft.assemble()
     return WorkloadSpec(
       name: try root.required("name", "write `name:` and a name for reports").identifier(),
-      about: try root["about"]?.text("one line of text") ?? "", path: path, seed: seed,
+      about: try root["about"]?.oneLine() ?? "", path: path, seed: seed,
       statedFootprint: try root["footprint"]?.sizeInPages(), processes: processes, regions: regionSpecs,
       tasks: taskSpecs, events: try events(root["events"]))
   }
@@ -53,7 +53,7 @@ public enum WorkloadFile {
     }
     let size = try record.required("size", "write `size: 600M` or `pages: 153600`")
     let pages = try size.sizeInPages()
-    guard pages <= SpecDraft.slotLimit else { throw size.error("\(size.kind) is out of range", "write at most 8T") }
+    guard pages <= SpecDraft.slotLimit else { throw size.error("\(size.kind) is out of range", "write less than 8T") }
     return pages
   }
 
@@ -74,6 +74,18 @@ public enum WorkloadFile {
 }
 
 extension Field {
+  /// Text for people. Line ends and tabs apart, it has no control characters: it is printed as it is.
+  func oneLine() throws(WorkloadError) -> String {
+    let text = try text("one line of text")
+    for scalar in text.unicodeScalars
+    where scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t" {
+      throw error(
+        "has the control character U+\(String(0x10000 + scalar.value, radix: 16, uppercase: true).dropFirst())",
+        "write printable characters only")
+    }
+    return text
+  }
+
   /// Knob names and values, in the order of the file; whether they exist is for the knob tree to say.
   func knobWrites() throws(WorkloadError) -> [KnobWrite] {
     var writes: [KnobWrite] = []

@@ -15,6 +15,8 @@ struct YamlText {
 
   init(text: String, path: String) throws(WorkloadError) {
     self.path = path
+    // Editors on other systems put a byte order mark before the first line.
+    let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     try Self.refuseOversize(text.utf8.count, path: path)
     try Self.refuseManyAliases(text, path: path)
     do {
