@@ -30,24 +30,29 @@ struct CSVSpan {
 
 /// What the header line of a csv file says, and what its reader keeps from line to line.
 struct CSVLayout {
-  /// Fields of each line.
-  var fields = 0
-  var address = 0
-  var op = 0
-  var size: Int?
-  var gap: Int?
-  /// The column of cycles or nanoseconds.
-  var time: Int?
-  var thread: Int?
-  var gapUnit = GapUnit.none
+  /// Where each field is.
+  struct Places {
+    /// Fields of each line.
+    var fields = 0
+    var address = 0
+    var op = 0
+    var size: Int?
+    var gap: Int?
+    /// The column of cycles or nanoseconds.
+    var time: Int?
+    var thread: Int?
+  }
+
+  private(set) var places = Places()
+  private(set) var gapUnit = GapUnit.none
   /// Fields of the line being parsed.
-  var spans: [CSVSpan] = []
+  private(set) var spans: [CSVSpan] = []
   /// Thread numbers by what the file calls them, in order of appearance. At most `TraceFormat.maxThreads`.
   private var threads: [UInt64: UInt16] = [:]
   /// When the first access was.
-  var start: UInt64?
+  private var start: UInt64?
   /// When each thread had its last access.
-  var times: [UInt64] = []
+  private var times: [UInt64] = []
   private var lastThread: (name: UInt64, number: UInt16)?
 
   init() {}
@@ -72,16 +77,16 @@ struct CSVLayout {
       if let i = try columns.position(of: field, in: names) { return i }
       throw ColumnProblem(text: "no column is the \(field.rawValue)")
     }
-    fields = names.count
-    address = try required(.address)
-    op = try required(.op)
-    size = try columns.position(of: .size, in: names)
-    thread = try columns.position(of: .thread, in: names)
+    places.fields = names.count
+    places.address = try required(.address)
+    places.op = try required(.op)
+    places.size = try columns.position(of: .size, in: names)
+    places.thread = try columns.position(of: .thread, in: names)
     var clocks: [CSVColumns.Field] = []
     for field in [CSVColumns.Field.gap, .cycle, .time] {
       guard let i = try columns.position(of: field, in: names) else { continue }
       clocks.append(field)
-      if field == .gap { gap = i } else { time = i }
+      if field == .gap { places.gap = i } else { places.time = i }
     }
     guard clocks.count < 2 else {
       throw ColumnProblem(text: clocks.map(\.rawValue).joined(separator: " and ") + " each state the time")
@@ -132,6 +137,15 @@ struct CSVLayout {
     let number = threads[name, default: 0]
     lastThread = (name, number)
     return number
+  }
+
+  /// Time since the thread's last access; for its first, since the first access of the file.
+  mutating func elapsed(on thread: UInt16, to now: UInt64) -> UInt64 {
+    let first = start ?? now
+    start = first
+    while times.count <= Int(thread) { times.append(first) }
+    defer { times[Int(thread)] = now }
+    return now - times[Int(thread)]
   }
 
   static var fix: String {

@@ -28,8 +28,8 @@ extension TraceImporter {
       p = text.cursor
       if let problem = state.csv.split(&p) { throw text.malformed(problem, fix: CSVLayout.fix) }
       let fields = state.csv.spans.count
-      guard fields == state.csv.fields else {
-        throw text.malformed("\(fields) fields, \(state.csv.fields) columns", fix: CSVLayout.fix)
+      guard fields == state.csv.places.fields else {
+        throw text.malformed("\(fields) fields, \(state.csv.places.fields) columns", fix: CSVLayout.fix)
       }
       try csvAccess(text, &sink, &state)
       text.cursor = p
@@ -41,37 +41,37 @@ extension TraceImporter {
   private func csvAccess<Sink: AccessSink & ~Copyable>(
     _ text: borrowing LineReader, _ sink: inout Sink, _ state: inout ImportState
   ) throws(TraceError) {
-    let (layout, spans) = (state.csv, state.csv.spans)
-    guard let address = spans[layout.address].number else {
+    let (places, spans) = (state.csv.places, state.csv.spans)
+    guard let address = spans[places.address].number else {
       throw text.malformed("no address", fix: Self.numberFix)
     }
-    guard let isWrite = spans[layout.op].isWrite else {
+    guard let isWrite = spans[places.op].isWrite else {
       throw text.malformed(
         "unknown operation", fix: "operations are r, read, load, 0 and w, write, store, 1, in any case")
     }
     var size = restOfLine(address)
-    if let column = layout.size {
+    if let column = places.size {
       guard let stated = spans[column].number, stated > 0, stated <= TraceFormat.maxAccessBytes,
         address <= UInt64.max - stated
       else { throw text.malformed("no size of 1 to 4096 bytes at this address", fix: Self.numberFix) }
       size = Int(stated)
     }
     var gap: UInt64 = 0
-    if let column = layout.gap {
+    if let column = places.gap {
       guard let stated = spans[column].number, stated <= UInt64(UInt32.max) else {
         throw text.malformed("no gap below 2^32", fix: Self.numberFix)
       }
       gap = stated
     }
     var thread: UInt16 = 0
-    if let column = layout.thread {
+    if let column = places.thread {
       guard let name = spans[column].number else { throw text.malformed("no thread number", fix: Self.numberFix) }
       guard let number = state.csv.number(ofThread: name) else {
         throw text.malformed("more than \(TraceFormat.maxThreads) threads", fix: "leave them out: --columns thread=")
       }
       thread = number
     }
-    if let column = layout.time {
+    if let column = places.time {
       guard let now = spans[column].number else { throw text.malformed("no time", fix: Self.numberFix) }
       let before = state.time ?? now
       guard state.elapsed(to: now) != nil else {
@@ -86,16 +86,5 @@ extension TraceImporter {
 
   private static var numberFix: String {
     "numbers are whole: decimal without leading zeros, or hexadecimal after 0x"
-  }
-}
-
-extension CSVLayout {
-  /// Time since the thread's last access; for its first, since the first access of the file.
-  fileprivate mutating func elapsed(on thread: UInt16, to now: UInt64) -> UInt64 {
-    let first = start ?? now
-    start = first
-    while times.count <= Int(thread) { times.append(first) }
-    defer { times[Int(thread)] = now }
-    return now - times[Int(thread)]
   }
 }

@@ -41,7 +41,7 @@ import Testing
 
   private func records(
     _ bytes: [UInt8], _ format: ImportFormat?, _ scratch: Scratch, _ columns: CSVColumns = CSVColumns(),
-    _ change: (inout ImportOptions) -> Void = { _ in }
+    change: (inout ImportOptions) -> Void = { _ in }
   ) throws -> (records: [TraceRecord], result: ImportResult) {
     var options = ImportOptions()
     options.coalesce = false
@@ -245,6 +245,35 @@ import Testing
     #expect(try lines("gap=gap") == ["0 W 0x8 4088 1 0 0", "0 W 0x1000 8 0 0 0", "0 R 0x8 16 5 0 0"])
     #expect(try lines("gap=,cycle=,size=") == ["0 W 0x8 56 0 0 0", "0 R 0x8 56 0 0 0"])
     #expect(try TraceReader(path: scratch.path("out.pft")).header.layout.gapUnit == GapUnit.none)
+  }
+
+  /// A hit in the modelled cache is an instruction where those are counted, and no time of its own elsewhere.
+  @Test func cacheHitsDoNotStretchStatedTimes() throws {
+    let scratch = try Scratch()
+    let cached: (inout ImportOptions) -> Void = { $0.cache = try? CacheSpecification("4KiB:4") }
+    let dramsim = Array("0x0 READ 10\n0x0 READ 20\n0x0 READ 30\n0x1000 READ 40\n".utf8)
+    #expect(try records(dramsim, .dramsim, scratch, change: cached).records.map(\.gap) == [0, 30])
+    let ramulator = Array("5 0\n5 0\n5 0\n5 4096\n".utf8)
+    #expect(try records(ramulator, .ramulator, scratch, change: cached).records.map(\.gap) == [5, 17])
+    let csv = Array("address,op\n0,r\n0,r\n4096,r\n".utf8)
+    #expect(try records(csv, .csv, scratch, change: cached).records.map(\.gap) == [0, 0])
+  }
+
+  @Test func threadsKeepTheirOwnRunsAndWork() throws {
+    let scratch = try Scratch()
+    let text = Array("address,op,gap,tid\n0,r,1,9\n8,w,2,9\n16,r,3,5\n24,r,4,9\n4096,r,5,5\n8192,r,6,9\n".utf8)
+    let (found, result) = try records(text, .csv, scratch) { $0.coalesce = true }
+    // The gap of an access that is folded in goes to its thread's next record.
+    #expect(
+      found.map(TraceText.line) == [
+        "0 R 0x0 64 1 1 1", "1 R 0x10 48 3 0 0", "0 R 0x18 40 6 0 0", "1 R 0x1000 64 5 0 0", "0 R 0x2000 64 6 0 0",
+      ])
+    #expect(result.header.threads == 2)
+    let skipped = try records(text, .csv, scratch) { $0.skipAccesses = 3 }
+    #expect(skipped.records.map(\.gap) == [4, 5, 6] && skipped.records.map(\.thread) == [0, 1, 0])
+    let many = Array("address,op,tid\n".utf8) + Array((0...65_536).map { "0,r,\($0 * 3)\n" }.joined().utf8)
+    let error = #expect(throws: TraceError.self) { try records(many, .csv, scratch) }
+    #expect(error?.problem.hasPrefix("more than 65536 threads") == true && error?.line == 65_538)
   }
 
   /// Whatever the bytes are, a reader ends with a trace or a typed error.
