@@ -41,7 +41,7 @@ struct ObjectRanges {
     return first << 12
   }
 
-  /// The first of `pages` pages that nobody has. 2^24 objects and as many moves of 2^20 pages stay below 2^52 pages.
+  /// The first of `pages` pages that nobody has. Each is read at once, so that their number stays far below 2^52.
   private mutating func claim(_ pages: UInt32) -> UInt64 {
     defer { nextPage += UInt64(pages) }
     return nextPage
