@@ -1,5 +1,5 @@
 // CPU traces of Ramulator 1: `INSTRUCTIONS READ [WRITEBACK]`.
-// Source: CMU-SAFARI/ramulator, README.md "Usage", src/Processor.cpp, Trace::get_filtered_request.
+// Source: CMU-SAFARI/ramulator, src/Processor.cpp, Trace::get_request, which also takes a leading zero for octal.
 
 extension TraceImporter {
   /// Parses the lines now in `text`: instructions before the read, its address, and the address of a write-back right
@@ -41,6 +41,6 @@ extension TraceImporter {
 
   private static var ramulatorFix: String {
     "lines are `INSTRUCTIONS READ [WRITEBACK]`, decimal without leading zeros or hexadecimal after 0x; Ramulator's DRAM"
-      + " traces (`ADDRESS R|W`) have no order in time and are not read"
+      + " traces (`ADDRESS R|W`) state no gaps and are not read"
   }
 }
