@@ -28,6 +28,9 @@ final class ByteInput {
   private var rawEnd = 0
   private var stream: UnsafeMutablePointer<z_stream>?
   private var memberOpen = false
+  /// Bytes that `head` has read ahead, and how many of them were taken since.
+  private var ahead: [UInt8] = []
+  private var aheadTaken = 0
 
   /// Opens `path`; `-` is standard input.
   init(path: String) throws(TraceError) {
@@ -87,7 +90,7 @@ final class ByteInput {
   func read(into target: UnsafeMutableRawPointer, count: Int) throws(TraceError) -> Int {
     var done = 0
     while done < count {
-      let n = try isGzip ? inflated(into: target + done, count - done) : plain(into: target + done, count - done)
+      let n = try readSome(into: target + done, count: count - done)
       if n == 0 { break }
       done += n
     }
@@ -96,7 +99,25 @@ final class ByteInput {
 
   /// Reads what there is, up to `count` bytes; 0 only at the end. A slow pipe is passed on as it comes.
   func readSome(into target: UnsafeMutableRawPointer, count: Int) throws(TraceError) -> Int {
-    try isGzip ? inflated(into: target, count) : plain(into: target, count)
+    if aheadTaken < ahead.count {
+      let n = min(count, ahead.count - aheadTaken)
+      ahead.withUnsafeBytes { target.copyMemory(from: $0.baseAddress! + aheadTaken, byteCount: n) }
+      aheadTaken += n
+      if aheadTaken == ahead.count { ahead = [] }
+      if ahead.isEmpty { aheadTaken = 0 }
+      return n
+    }
+    return try isGzip ? inflated(into: target, count) : plain(into: target, count)
+  }
+
+  /// The first `count` bytes, or all when there are fewer; they are read again afterwards. Only before the first read.
+  func head(_ count: Int) throws(TraceError) -> [UInt8] {
+    precondition(ahead.isEmpty && aheadTaken == 0, "the head is taken once")
+    let room = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 8)
+    defer { room.deallocate() }
+    let n = try read(into: room, count: count)
+    ahead = [UInt8](UnsafeRawBufferPointer(start: room, count: n))
+    return ahead
   }
 
   private func plain(into target: UnsafeMutableRawPointer, _ count: Int) throws(TraceError) -> Int {

@@ -6,7 +6,10 @@ struct LineReader: ~Copyable {
   static let maxLine = 1 << 16
   private static let capacity = 1 << 20
 
-  private let input: ByteInput
+  /// Nil when all the text is in the buffer.
+  private let input: ByteInput?
+  /// The name in errors.
+  private let file: String
   private let buffer: UnsafeMutablePointer<UInt8>
   private var filled = 0
   private var atEnd = false
@@ -22,11 +25,30 @@ struct LineReader: ~Copyable {
 
   init(_ input: ByteInput) {
     self.input = input
+    file = input.file
     // A last line without a line feed gets one, and parsers look two bytes ahead before they know the line's length.
     buffer = .allocate(capacity: Self.capacity + 8)
     buffer.initialize(repeating: 0, count: Self.capacity + 8)
     cursor = UnsafePointer(buffer)
     end = UnsafePointer(buffer)
+  }
+
+  /// A text that is whole, in memory.
+  init(_ text: [UInt8], file: String) {
+    input = nil
+    self.file = file
+    buffer = .allocate(capacity: text.count + 8)
+    buffer.initialize(repeating: 0, count: text.count + 8)
+    for (i, byte) in text.enumerated() { buffer[i] = byte }
+    filled = text.count
+    atEnd = true
+    endsWithoutLineFeed = filled > 0 && buffer[filled - 1] != 0x0A
+    if endsWithoutLineFeed {
+      buffer[filled] = 0x0A
+      filled += 1
+    }
+    cursor = UnsafePointer(buffer)
+    end = UnsafePointer(buffer) + filled
   }
 
   deinit { buffer.deallocate() }
@@ -38,6 +60,7 @@ struct LineReader: ~Copyable {
 
   /// Reads on. Afterwards `cursor..<end` are whole lines, each ended by a line feed; false when there are no more.
   mutating func fill() throws(TraceError) -> Bool {
+    guard let input else { return cursor < end }
     let start = UnsafePointer(buffer)
     var rest = filled - (cursor - start)
     bufferOffset += cursor - start
@@ -81,7 +104,7 @@ struct LineReader: ~Copyable {
       p += 1
     }
     return TraceError(
-      .malformed, file: input.file, line: lines + 1, byte: offset, problem: "\(problem): `\(shown)`", fix: fix)
+      .malformed, file: file, line: lines + 1, byte: offset, problem: "\(problem): `\(shown)`", fix: fix)
   }
 
   /// Passes over the line at `cursor`.
@@ -133,4 +156,35 @@ func decimalNumber(_ p: inout UnsafePointer<UInt8>) -> UInt64? {
     if value > UInt64(UInt32.max) { return nil }
     p += 1
   }
+}
+
+/// A number below 2^64 at `p`, in decimal or, after `0x`, hexadecimal; `p` moves past it. Nil when there is none, or a
+/// decimal number begins with a zero: C reads such a one as octal.
+func wideNumber(_ p: inout UnsafePointer<UInt8>) -> UInt64? {
+  if p[0] == 0x30 && p[1] | 0x20 == 0x78 {
+    p += 2
+    return hexNumber(&p)
+  }
+  var value = UInt64(p[0] &- 0x30)
+  if value > 9 { return nil }
+  p += 1
+  while true {
+    let digit = UInt64(p[0] &- 0x30)
+    if digit > 9 { return value }
+    if value == 0 { return nil }
+    let (tens, isOver) = value.multipliedReportingOverflow(by: 10)
+    let (sum, isOverToo) = tens.addingReportingOverflow(digit)
+    if isOver || isOverToo { return nil }
+    value = sum
+    p += 1
+  }
+}
+
+/// Passes blanks, tabs and a carriage return; whether there was one.
+@discardableResult
+@inline(__always)
+func skipBlanks(_ p: inout UnsafePointer<UInt8>) -> Bool {
+  let start = p
+  while p[0] == 0x20 || p[0] == 0x09 || p[0] == 0x0D { p += 1 }
+  return p != start
 }

@@ -28,24 +28,43 @@ public struct ImportOptions: Sendable, Equatable {
     return words.joined(separator: ", ")
   }
 
-  /// The layout of the trace these options make.
-  var layout: TraceLayout {
-    TraceLayout(
-      addressKind: .virtual, granuleShift: pageGranular ? 12 : cache != nil ? 6 : 0, gapUnit: .instructions,
-      isCoalesced: coalesce, isCacheFiltered: cache != nil)
+  /// The layout of the trace these options make of an input with such addresses and gaps.
+  func layout(addressKind: AddressKind = .virtual, gapUnit: GapUnit = .instructions) -> TraceLayout {
+    let isPages = pageGranular || (addressKind == .pageNumber && cache == nil)
+    return TraceLayout(
+      addressKind: addressKind == .pageNumber && !isPages ? .virtual : addressKind,
+      granuleShift: isPages ? 12 : cache != nil ? 6 : 0, gapUnit: gapUnit, isCoalesced: coalesce,
+      isCacheFiltered: cache != nil)
   }
 }
 
-/// Takes the accesses of one thread in program order and appends records to a writer.
-struct RecordBuilder: ~Copyable {
+/// What takes the accesses that a reader finds.
+protocol AccessSink: ~Copyable {
+  /// Whether no more are wanted.
+  var isComplete: Bool { get }
+  /// Whose accesses and work come next; thread 0 before the first call.
+  mutating func select(thread: UInt16)
+  /// Work without an access: an instruction, or a gap the input states.
+  mutating func work(_ units: UInt64)
+  /// One access; `size` is 1 to 4096 and `address + size - 1` does not wrap.
+  mutating func access(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError)
+}
+
+/// Takes accesses in program order and appends records to a writer.
+struct RecordBuilder: ~Copyable, AccessSink {
   private var writer: TraceWriter
   private let options: ImportOptions
   private let isFiltered: Bool
   private var filter: CacheFilter
   private var pending = TraceRecord(address: 0)
   private var hasPending = false
-  /// Work since the first access of the pending record.
+  /// Work of `thread` since the first access of its latest record.
   private var gap: UInt64 = 0
+  private var thread: UInt16 = 0
+  /// The same of the other threads; as long as the highest thread number seen.
+  private var otherGaps: [UInt64] = []
+  /// 1 where gaps are instructions, of which an access that hits is one. A stated time has it already.
+  private let hitWork: UInt64
   private var toSkip: Int
   private var cachedAccesses = 0
 
@@ -54,7 +73,10 @@ struct RecordBuilder: ~Copyable {
   /// Whether the record limit was reached: more accesses are ignored.
   private(set) var isComplete = false
 
-  init(writer: consuming TraceWriter, options: ImportOptions) throws(TraceError) {
+  init(
+    writer: consuming TraceWriter, options: ImportOptions, gapUnit: GapUnit = .instructions
+  ) throws(TraceError) {
+    hitWork = gapUnit == .instructions ? 1 : 0
     let tiny = try CacheSpecification("64B:1")
     self.writer = writer
     self.options = options
@@ -63,11 +85,18 @@ struct RecordBuilder: ~Copyable {
     toSkip = options.skipAccesses
   }
 
-  /// Work without an access: an instruction, or a gap the input states.
+  mutating func select(thread next: UInt16) {
+    if next == thread { return }
+    let needed = Int(max(next, thread)) + 1
+    if otherGaps.count < needed { otherGaps += [UInt64](repeating: 0, count: needed - otherGaps.count) }
+    otherGaps[Int(thread)] = gap
+    gap = otherGaps[Int(next)]
+    thread = next
+  }
+
   @inline(__always)
   mutating func work(_ units: UInt64) { gap &+= units }
 
-  /// One access; `size` is 1 to 4096 and `address + size` does not wrap.
   mutating func access(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
     accesses += 1
     if isComplete { return }
@@ -79,7 +108,7 @@ struct RecordBuilder: ~Copyable {
         if kept && toSkip == 0 {
           try emit(line << 6, size: CacheSpecification.lineBytes, isWrite: isWrite)
         } else {
-          gap &+= 1
+          gap &+= hitWork
           cachedAccesses += !kept && toSkip == 0 ? 1 : 0
         }
         line += 1
@@ -97,7 +126,9 @@ struct RecordBuilder: ~Copyable {
   }
 
   private mutating func emit(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
-    if hasPending && options.coalesce && pending.address >> 12 == address >> 12 && pending.repeats < .max {
+    if hasPending && options.coalesce && pending.address >> 12 == address >> 12 && pending.thread == thread
+      && pending.repeats < .max
+    {
       pending.repeats += 1
       pending.repeatWrites += isWrite ? 1 : 0
       return
@@ -108,7 +139,8 @@ struct RecordBuilder: ~Copyable {
     let stated = UInt32(clamping: gap)
     gap &-= UInt64(stated)
     pending = TraceRecord(
-      address: options.pageGranular ? address & ~4095 : address, size: UInt16(size), isWrite: isWrite, gap: stated)
+      address: options.pageGranular ? address & ~4095 : address, thread: thread, size: UInt16(size), isWrite: isWrite,
+      gap: stated)
     hasPending = true
   }
 

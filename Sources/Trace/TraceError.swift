@@ -49,7 +49,7 @@ public struct TraceError: Error, Equatable, Sendable, CustomStringConvertible {
   static func noTrace(_ file: String, byte: Int) -> TraceError {
     TraceError(
       .format, file: file, byte: byte, problem: "not a Pageferry trace",
-      fix: "make one of a text trace with `pageferry trace import --format lackey|din TEXT -o FILE.pft`")
+      fix: "make one of another tool's trace with `pageferry trace import INPUT -o FILE.pft`")
   }
 
   /// `file:line: byte N: problem (fix)`.

@@ -7,23 +7,24 @@ extension TraceImporter {
   /// Parses the lines now in `text`: `0 ADDR` read, `1 ADDR` write, `2 ADDR` instruction fetch; or `l ADDR GAP`,
   /// `s ADDR GAP`, the gap being instructions since the last access. Words are separated by blanks or tabs. Empty
   /// lines are passed over.
-  func din(
-    _ text: inout LineReader, _ builder: inout RecordBuilder, _ instructions: inout Int
+  func din<Sink: AccessSink & ~Copyable>(
+    _ text: inout LineReader, _ builder: inout Sink, _ state: inout ImportState
   ) throws(TraceError) {
     let end = text.end
     while text.cursor < end && !builder.isComplete {
       var p = text.cursor
-      Self.skipBlanks(&p)
+      skipBlanks(&p)
       let kind = p[0]
       if kind == 0x0A {
         text.skipLine()
+        state.passed += 1
         continue
       }
       guard kind == 0x30 || kind == 0x31 || kind == 0x32 || kind == 0x6C || kind == 0x73 else {
         throw text.malformed("the line does not begin with 0, 1, 2, l or s", fix: Self.dinFix)
       }
       p += 1
-      guard Self.skipBlanks(&p) else { throw text.malformed("no blank after the kind", fix: Self.dinFix) }
+      guard skipBlanks(&p) else { throw text.malformed("no blank after the kind", fix: Self.dinFix) }
       if p[0] == 0x30 && p[1] | 0x20 == 0x78 { p += 2 }
       guard let address = hexNumber(&p) else {
         throw text.malformed("no hexadecimal address of at most 16 digits", fix: Self.dinFix)
@@ -31,18 +32,18 @@ extension TraceImporter {
       guard address <= UInt64.max - UInt64(Self.dinSize) else {
         throw text.malformed("an access over the end of the address space", fix: Self.dinFix)
       }
-      let hasBlank = Self.skipBlanks(&p)
+      let hasBlank = skipBlanks(&p)
       if kind >= 0x6C {
         guard hasBlank, let gap = decimalNumber(&p) else {
           throw text.malformed("no decimal gap below 2^32 after the address", fix: Self.dinFix)
         }
         builder.work(gap)
-        Self.skipBlanks(&p)
+        skipBlanks(&p)
       }
       guard p[0] == 0x0A else { throw text.malformed("something after the last word", fix: Self.dinFix) }
       switch kind {
       case 0x32:
-        instructions += 1
+        state.instructions += 1
         if options.instructions {
           try builder.access(address, size: Self.dinSize, isWrite: false)
         } else {
@@ -53,15 +54,6 @@ extension TraceImporter {
       text.cursor = p + 1
       text.lines += 1
     }
-  }
-
-  /// Passes blanks, tabs and a carriage return; whether there was one.
-  @discardableResult
-  @inline(__always)
-  private static func skipBlanks(_ p: inout UnsafePointer<UInt8>) -> Bool {
-    let start = p
-    while p[0] == 0x20 || p[0] == 0x09 || p[0] == 0x0D { p += 1 }
-    return p != start
   }
 
   private static var dinFix: String { "lines are `0|1|2 HEXADDRESS` or `l|s HEXADDRESS GAP`" }

@@ -3,8 +3,8 @@
 
 extension TraceImporter {
   /// Parses the lines now in `text`. A modify is a load and a store; `==`, `--` and `**` lines are valgrind's own.
-  func lackey(
-    _ text: inout LineReader, _ builder: inout RecordBuilder, _ instructions: inout Int
+  func lackey<Sink: AccessSink & ~Copyable>(
+    _ text: inout LineReader, _ builder: inout Sink, _ state: inout ImportState
   ) throws(TraceError) {
     let end = text.end
     while text.cursor < end && !builder.isComplete {
@@ -18,6 +18,7 @@ extension TraceImporter {
         p += 3
       } else if p[0] == p[1] && (p[0] == 0x3D || p[0] == 0x2D || p[0] == 0x2A) {
         text.skipLine()
+        state.passed += 1
         continue
       } else {
         throw text.malformed("neither a lackey line nor valgrind's own", fix: Self.lackeyFix)
@@ -37,7 +38,7 @@ extension TraceImporter {
       }
       switch kind {
       case 0x49:
-        instructions += 1
+        state.instructions += 1
         if options.instructions {
           try builder.access(address, size: Int(size), isWrite: false)
         } else {

@@ -57,6 +57,9 @@ public struct TraceWriter: ~Copyable {
   /// Adds a record. Throws when it breaks a rule of the format or the disk is full.
   public mutating func append(_ record: TraceRecord) throws(TraceError) {
     if let objection = objection(to: record) { throw limit(objection.problem, objection.fix) }
+    guard header.totalGap + Int(record.gap) < 1 << 56 else {
+      throw limit("gaps of 2^56 and more in all", "import less of the input, with a record limit")
+    }
     if encoder.isFull { try flush() }
     guard pages.insert(record.address) else {
       throw limit(

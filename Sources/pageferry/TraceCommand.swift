@@ -16,27 +16,70 @@ struct TraceCommand: ParsableCommand {
     subcommands: [TraceImportCommand.self, TraceInfoCommand.self, TraceCatCommand.self])
 }
 
-extension ImportFormat: ExpressibleByArgument {}
+/// The value of --format.
+enum FormatChoice: ExpressibleByArgument {
+  case auto
+  case named(ImportFormat)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .auto
+    } else if let format = ImportFormat(rawValue: argument) {
+      self = .named(format)
+    } else {
+      return nil
+    }
+  }
+
+  var defaultValueDescription: String { "auto" }
+
+  static var allValueStrings: [String] { ["auto"] + ImportFormat.allCases.map(\.rawValue) }
+
+  var format: ImportFormat? {
+    switch self {
+    case .auto: nil
+    case .named(let format): format
+    }
+  }
+}
 
 /// pageferry trace import.
 struct TraceImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Turn the text of another tool into a trace.",
+    abstract: "Turn the trace of another tool into a Pageferry trace.",
     discussion: """
-      lackey is the output of 'valgrind --tool=lackey --trace-mem=yes'; din is Dinero's '0|1|2 ADDRESS', or \
-      'l|s ADDRESS GAP'. Plain or gzip-compressed.
+      Formats, plain or gzip-compressed:
+        lackey         ' L ADDR,SIZE'               valgrind --tool=lackey --trace-mem=yes
+        din            '0|1|2 ADDR', 'l|s ADDR GAP' Dinero, and its kin that state gaps
+        ramulator      'COUNT READ [WRITEBACK]'     CPU traces of Ramulator 1
+        dramsim        '0xADDR READ|WRITE CYCLE'    DRAMsim3; k6 and mase traces of DRAMSim2
+        csv            columns that the first line names
+        oraclegeneral  24-byte records              libCacheSim; objects become ranges of pages
+        auto           whichever it is, told from the first 64 KiB
+
+      A line that is not in the format is an error that names it, and nothing is written. What becomes of each field, \
+      and what is lost, is in docs/cli.md under 'Importing'.
 
       Examples:
+        pageferry trace import gcc.din.gz -o gcc.pft
         valgrind --tool=lackey --trace-mem=yes --log-fd=9 sort big.txt 9>&1 >/dev/null |
           pageferry trace import --format lackey - -o sort.pft --cache 32KiB:8,1MiB:16
-        pageferry trace import --format din gcc.din.gz -o gcc.pft
+        pageferry trace import --format ramulator 403.gcc -o gcc.pft --limit 1000000
+        pageferry trace import samples.csv -o s.pft --columns address=ADDR,op=RW,time=TS,thread=TID
+        zstd -dc w.oracleGeneral.zst | pageferry trace import --format oraclegeneral - -o w.pft
       """)
 
-  @Option(help: ArgumentHelp("Format of the input: lackey or din.", valueName: "format"))
-  var format: ImportFormat
+  @Option(help: ArgumentHelp("Format of the input.", valueName: "format"))
+  var format = FormatChoice.auto
 
-  @Argument(help: ArgumentHelp("The text; - is standard input.", valueName: "in"))
+  @Option(
+    help: ArgumentHelp(
+      "Columns of csv: fields are address, op, size, gap (instructions), cycle, time (ns) and thread; an empty name is a field not to read. (default: columns called like the fields)",
+      valueName: "field=name,..."))
+  var columns: String?
+
+  @Argument(help: ArgumentHelp("The trace of the other tool; - is standard input.", valueName: "in"))
   var input: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The trace to write.", valueName: "file"))
@@ -90,17 +133,17 @@ struct TraceImportCommand: ParsableCommand {
     let bar = ProgressBar("import", isQuiet: quiet)
     defer { bar.end() }
     defer { Interrupt.removes(nil) }
-    let result = try TraceImporter(format: format, options: options).run(
-      input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:)
-    ) { p in
-      bar.show(p.bytesConsumed, of: p.totalBytes ?? 0, "\(p.accesses) accesses")
-    }
+    let names = try columns.map { text throws(TraceError) in try CSVColumns(text) } ?? CSVColumns()
+    let result = try TraceImporter(format: format.format, options: options, columns: names).run(
+      input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:),
+      recognised: { if !quiet { Console.plain("\($0.format.rawValue): \($0.reason)\n") } },
+      progress: { bar.show($0.bytesConsumed, of: $0.totalBytes ?? 0, "\($0.accesses) accesses") })
     bar.end()
     if quiet { return }
     let header = result.header
     try Console.out(
       """
-      \(output): \(header.records) records of \(result.accesses) accesses in \(result.lines) lines, \
+      \(output): \(header.records) records of \(result.accesses) accesses in \(result.lines) \(result.format.unitName), \
       \(header.footprintPages) pages, \(header.fileBytes) bytes
 
       """)

@@ -91,6 +91,32 @@ import Testing
     #expect(outcome.error.hasPrefix("pageferry: "))
   }
 
+  @Test func `a format that is not given is recognised, and said on standard error`() throws {
+    try Command.withFolder { folder in
+      let text = "ADDR,RW,ts\n0x1000,R,5\n0x2000,W,9\n"
+      let names = ["--columns", "address=ADDR,op=RW,cycle=ts"]
+      let made = try Command.run("trace", "import", "-", "-o", "t.pft", names[0], names[1], in: folder, input: text)
+      #expect(made.status == 0)
+      #expect(made.error == "csv: 2 of 2 lines are values under the columns that the first line names\n")
+      #expect(made.out.hasPrefix("t.pft: 2 records of 2 accesses in 3 lines, 2 pages, "))
+      let cat = try Command.run("trace", "cat", "t.pft", in: folder)
+      #expect(cat.out.hasSuffix("\n0 R 0x1000 64 0 0 0\n0 W 0x2000 64 4 0 0\n"))
+      let quiet = try Command.run(
+        "trace", "import", "-q", "--format", "auto", "-", "-o", "t.pft", in: folder, input: "0x40 READ 5\n")
+      #expect(quiet.status == 0 && quiet.out == "" && quiet.error == "")
+    }
+    for (format, columns, status) in [("auto", nil, 1), ("paper", nil, 2), ("csv", "what=x", 2), ("din", "op=x", 2)]
+      as [(
+        String, String?, Int32
+      )]
+    {
+      let more = columns.map { "--columns=\($0)" } ?? "-q"
+      let outcome = try Command.run(
+        "trace", "import", "--format", format, "-", "-o", "/dev/null/x", more, input: "0 1000\n1 1000\n")
+      #expect(outcome.status == status && outcome.error.hasPrefix("pageferry: "))
+    }
+  }
+
   @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)] as [(Int32, Int32)])
   func `an interrupted import leaves nothing`(_ signal: Int32, _ status: Int32) throws {
     try Command.withFolder { folder in

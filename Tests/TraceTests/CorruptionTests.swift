@@ -130,8 +130,9 @@ import Testing
     }
     let named = #expect(throws: TraceError.self) { try readAll(scratch.write(short, "b.pft")) }
     #expect(
-      named?.description == scratch.path("b.pft") + ": byte 0: not a Pageferry trace (make one of a text trace with "
-        + "`pageferry trace import --format lackey|din TEXT -o FILE.pft`)")
+      named?.description == scratch.path("b.pft")
+        + ": byte 0: not a Pageferry trace (make one of another tool's trace with "
+        + "`pageferry trace import INPUT -o FILE.pft`)")
     var newer = try small(scratch)
     newer[8] = 2
     let version = #expect(throws: TraceError.self) { try readAll(scratch.write(newer, "b.pft")) }

@@ -186,6 +186,7 @@ import Testing
   /// Traces by others, beside the checkout; not part of the project.
   @Test(arguments: [
     ("gzip.din-like.trace.gz", ImportFormat.din, 481_044, 39_856), ("lackey-long-head.trace.gz", .lackey, 64_246, 0),
+    ("403.gcc.ramulator.gz", .ramulator, 50_024, 1306), ("dramsim3-example.trace.gz", .dramsim, 38_374, 638),
   ])
   func tracesOfOthersImport(name: String, format: ImportFormat, accesses: Int, pages: Int) throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -201,6 +202,7 @@ import Testing
     let scratch = try Scratch()
     let result = try TraceImporter(format: format).run(input: input, output: scratch.path("out.pft"))
     #expect(result.accesses == accesses)
+    #expect(try TraceImporter().run(input: input, output: scratch.path("auto.pft")).format == format)
     if pages > 0 { #expect(result.header.footprintPages == pages) }
     let info = try TraceInfo(path: scratch.path("out.pft"))
     #expect(info.header == result.header)
