@@ -51,6 +51,8 @@ struct RecordBuilder: ~Copyable {
 
   /// Accesses offered.
   private(set) var accesses = 0
+  /// Bytes of the trace in the file so far.
+  var traceBytes: Int { writer.bytes }
   /// Whether the record limit was reached: more accesses are ignored.
   private(set) var isComplete = false
 

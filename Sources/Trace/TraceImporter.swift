@@ -18,6 +18,8 @@ public struct ImportProgress: Sendable, Equatable {
   public var lines: Int
   /// Accesses found.
   public var accesses: Int
+  /// Bytes of the trace written so far.
+  public var traceBytes: Int
 }
 
 /// What an import did.
@@ -53,10 +55,23 @@ public struct TraceImporter: Sendable {
     input: String, output: String, provenance: TraceProvenance = TraceProvenance(), guarding: TemporaryGuard? = nil,
     progress: (ImportProgress) -> Void = { _ in }
   ) throws(TraceError) -> ImportResult {
+    try checkWindow(input)
+    return try convert(
+      ByteInput(path: input), output: output, provenance: provenance, guarding: guarding, progress: progress)
+  }
+
+  func checkWindow(_ input: String) throws(TraceError) {
     guard options.skipAccesses >= 0, options.maxRecords >= 0 else {
       throw TraceError(.usage, file: input, problem: "a negative window", fix: "skip and limit are 0 or more")
     }
-    let bytes = try ByteInput(path: input)
+  }
+
+  /// Reads all of `bytes`, or as much as the record limit takes. `begin` is called when the output file is there, `end` when no
+  /// more text is read, before the trace gets its name.
+  func convert(
+    _ bytes: ByteInput, output: String, provenance: TraceProvenance, guarding: TemporaryGuard?,
+    begin: () throws(TraceError) -> Void = {}, end: () -> Void = {}, progress: (ImportProgress) -> Void
+  ) throws(TraceError) -> ImportResult {
     var text = LineReader(bytes)
     var provenance = provenance
     if provenance.options.isEmpty { provenance.options = "import \(format.rawValue): \(options.description)" }
@@ -64,6 +79,7 @@ public struct TraceImporter: Sendable {
       path: output, layout: options.layout, provenance: provenance, reading: bytes.identity, guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options)
     var instructions = 0
+    try begin()
     while !builder.isComplete, try text.fill() {
       switch format {
       case .lackey: try lackey(&text, &builder, &instructions)
@@ -71,8 +87,10 @@ public struct TraceImporter: Sendable {
       }
       progress(
         ImportProgress(
-          bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: text.lines, accesses: builder.accesses))
+          bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: text.lines, accesses: builder.accesses,
+          traceBytes: builder.traceBytes))
     }
+    end()
     guard builder.accesses > 0 else {
       throw TraceError(
         .empty, file: bytes.file, problem: "no access in \(text.lines) lines (\(text.offset) bytes)", fix: emptyFix)

@@ -57,6 +57,21 @@ public struct TraceProvenance: Equatable, Sendable, Codable {
     return text
   }
 
+  /// Cuts the ends of the longest values off, marked ` ...`, until the text takes `room` bytes or less.
+  mutating func shorten(to room: Int) {
+    while encoded.count > room {
+      let excess = encoded.count - room
+      guard let key = Self.keys.max(by: { self[keyPath: $0.path].utf8.count < self[keyPath: $1.path].utf8.count }),
+        self[keyPath: key.path].unicodeScalars.count > 8
+      else { return }
+      let value = self[keyPath: key.path].unicodeScalars
+      // What is left of a value is at least its first scalars, so that each round makes the text shorter.
+      let kept = max(4, value.count - max(8, excess / 2))
+      self[keyPath: key.path] = String(String.UnicodeScalarView(value.prefix(kept))) + " ..."
+      if kept == 4 { return }
+    }
+  }
+
   /// Reads what `encoded` wrote; nil for anything else.
   init?(decoding bytes: [UInt8]) {
     self.init()
