@@ -57,18 +57,21 @@ public struct TraceProvenance: Equatable, Sendable, Codable {
     return text
   }
 
-  /// Cuts the ends of the longest values off, marked ` ...`, until the text takes `room` bytes or less.
+  /// Cuts the ends of the longest values off, marked ` ...`, until the text takes `room` bytes or less. `room` is enough for a few
+  /// words of each.
   mutating func shorten(to room: Int) {
-    while encoded.count > room {
-      let excess = encoded.count - room
-      guard let key = Self.keys.max(by: { self[keyPath: $0.path].utf8.count < self[keyPath: $1.path].utf8.count }),
-        self[keyPath: key.path].unicodeScalars.count > 8
-      else { return }
-      let value = self[keyPath: key.path].unicodeScalars
-      // What is left of a value is at least its first scalars, so that each round makes the text shorter.
-      let kept = max(4, value.count - max(8, excess / 2))
-      self[keyPath: key.path] = String(String.UnicodeScalarView(value.prefix(kept))) + " ..."
-      if kept == 4 { return }
+    let whole = self
+    var longest = Self.keys.map { whole[keyPath: $0.path].utf8.count }.max() ?? 0
+    while encoded.count > room && longest > 32 {
+      longest -= 16
+      for (_, path) in Self.keys where whole[keyPath: path].utf8.count > longest {
+        var value = ""
+        for scalar in whole[keyPath: path].unicodeScalars {
+          if value.utf8.count + UTF8.width(scalar) + 4 > longest { break }
+          value.unicodeScalars.append(scalar)
+        }
+        self[keyPath: path] = value + " ..."
+      }
     }
   }
 
