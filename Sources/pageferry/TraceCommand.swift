@@ -28,7 +28,7 @@ struct TraceImportCommand: ParsableCommand {
     abstract: "Turn the text of another tool into a trace.",
     discussion: """
       lackey is the output of 'valgrind --tool=lackey --trace-mem=yes'; din is Dinero's '0|1|2 ADDRESS', or \
-      'l|s ADDRESS GAP'. Plain or gzip-compressed.
+      'l|s ADDRESS GAP'. Plain or gzip-compressed. 'pageferry trace record' runs lackey and imports in one step.
 
       Examples:
         valgrind --tool=lackey --trace-mem=yes --log-fd=9 sort big.txt 9>&1 >/dev/null |

@@ -60,7 +60,7 @@ struct TraceCutCommand: ParsableCommand {
     defer { Interrupt.removes(nil) }
     let header = try TraceCutter(selection).run(
       input: input, output: output, guarding: Interrupt.removes(_:madeBy:)
-    ) { done, total in bar.show(done, of: total, "") }
+    ) { done, total in bar.show(done, of: total, "\(done) records") }
     bar.end()
     if quiet { return }
     try Console.out(

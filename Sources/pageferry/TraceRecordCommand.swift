@@ -80,17 +80,18 @@ struct TraceRecordCommand: ParsableCommand {
     }
   }
 
-  /// `12.3 M accesses, 4.1 M/s, trace of 1.2 MB`.
+  /// `12.3 M accesses, 480 k a second, trace of 1.2 M bytes`.
   private static func words(_ progress: ImportProgress, _ spent: Duration) -> String {
-    let seconds = max(spent / .seconds(1), 0.001)
-    return "\(millions(Double(progress.accesses))) M accesses, \(millions(Double(progress.accesses) / seconds)) M/s, "
-      + "trace of \(millions(Double(progress.traceBytes))) MB"
+    let rate = Double(progress.accesses) / max(spent / .seconds(1), 0.001)
+    return
+      "\(short(progress.accesses))accesses, \(short(Int(rate)))a second, trace of \(short(progress.traceBytes))bytes"
   }
 
-  /// Millions with one decimal.
-  private static func millions(_ value: Double) -> String {
-    let tenths = Int(value / 100_000)
-    return "\(tenths / 10).\(tenths % 10)"
+  /// Three or four digits and the thousands they count: `980 `, `480 k `, `12.3 M `.
+  private static func short(_ value: Int) -> String {
+    if value < 1000 { return "\(value) " }
+    if value < 1_000_000 { return "\(value / 1000) k " }
+    return "\(value / 1_000_000).\(value / 100_000 % 10) M "
   }
 
   private func summary(_ result: RecordResult, _ output: String) -> String {
