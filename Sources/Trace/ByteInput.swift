@@ -27,6 +27,8 @@ final class ByteInput {
   /// Whether the writer is gone, for a pipe that others may hold open.
   private let hasEnded: (() -> Bool)?
   private static let chunk = 1 << 18
+  /// Bytes that the last read got.
+  private var lastRead = chunk
   private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
   private var rawStart = 0
   private var rawEnd = 0
@@ -98,6 +100,7 @@ final class ByteInput {
         rawEnd += n
         consumed += n
         isAtEnd = n == 0
+        lastRead = n
         return n
       }
       if errno != EINTR { throw TraceError.system("read", file) }
@@ -106,6 +109,8 @@ final class ByteInput {
 
   /// Waits for bytes or the end of the pipe; false when neither can be expected.
   private func awaitBytes(_ hasEnded: () -> Bool) -> Bool {
+    // A writer of single lines would wake this reader for each of them. A pipe that had little in it is let fill for a while.
+    if lastRead < Self.chunk / 4 { usleep(1_000) }
     var pipe = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     while true {
       if poll(&pipe, 1, 100) > 0 { return true }

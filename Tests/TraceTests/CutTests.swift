@@ -132,6 +132,16 @@ import Testing
     }
   }
 
+  @Test func aPartOfAFilteredTraceDoesNotStateWhatWasLeftOut() throws {
+    let scratch = try Scratch()
+    var writer = try TraceWriter(path: scratch.path("a.pft"), layout: TraceLayout(isCacheFiltered: true))
+    for page in 0..<4 as Range<UInt64> { try writer.append(TraceRecord(address: page << 12, gap: 10)) }
+    _ = try writer.finish(cachedAccesses: 17)
+    #expect(try cut(scratch.path("a.pft"), scratch.path("b.pft")).cachedAccesses == 17)
+    #expect(try cut(scratch.path("a.pft"), scratch.path("b.pft")) { $0.first = 3 }.cachedAccesses == 0)
+    #expect(try TraceInfo(path: scratch.path("b.pft")).rendered().contains("cached        not known how many\n"))
+  }
+
   @Test func workThatNoGapHoldsGoesOn() throws {
     let scratch = try Scratch()
     let most = UInt32.max
