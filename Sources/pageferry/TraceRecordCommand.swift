@@ -17,8 +17,8 @@ struct TraceRecordCommand: ParsableCommand {
 
       Examples:
         pageferry trace record --cache 32KiB:8,1MiB:16 -- sort big.txt > sorted.txt
-        pageferry trace record -o shop.pft --cache 32KiB:8 -- sqlite3 :memory: < shop.sql
-        pageferry trace record --skip-accesses 50000000 --max-records 1000000 -- ./solver --steps 10
+        pageferry trace record --cache 32KiB:8 -- sqlite3 :memory: < shop.sql
+        pageferry trace record -o s.pft --max-records 1000000 -- ./solver --steps 10
 
       Exit status: 1 when the program failed too; its trace is kept then, and whole.
       """)
