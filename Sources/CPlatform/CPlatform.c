@@ -28,3 +28,7 @@ uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length) {
   crc = __builtin_cpu_supports("sse4.2") ? crc32c_instruction(crc, p, length) : crc32c_bitwise(crc, p, length);
   return ~crc;
 }
+
+extern char **environ;
+
+char **pf_environment(void) { return environ; }

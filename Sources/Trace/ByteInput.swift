@@ -17,12 +17,18 @@ final class ByteInput {
   let total: Int?
   /// Which file it is; nil when the system does not say.
   let identity: FileIdentity?
+  /// Whether the end of the file itself was seen.
+  private(set) var isAtEnd = false
   /// Whether the bytes are inflated.
   private(set) var isGzip = false
 
   private let descriptor: Int32
   private let closes: Bool
+  /// Whether the writer is gone, for a pipe that others may hold open.
+  private let hasEnded: (() -> Bool)?
   private static let chunk = 1 << 18
+  /// Bytes that the last read got.
+  private var lastRead = chunk
   private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
   private var rawStart = 0
   private var rawEnd = 0
@@ -38,12 +44,24 @@ final class ByteInput {
     file = isStandardInput ? "standard input" : path
     descriptor = isStandardInput ? 0 : open(path, O_RDONLY | O_CLOEXEC)
     closes = !isStandardInput
+    hasEnded = nil
     var status = stat()
     let isKnown = descriptor >= 0 && fstat(descriptor, &status) == 0
     identity = isKnown ? FileIdentity(status) : nil
     total = isKnown && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     guard descriptor >= 0 else { throw TraceError.system("open", path) }
     try detect()
+  }
+
+  /// Reads the pipe `descriptor`, which it closes, up to its end, or until nothing is left in it and `hasEnded` is true.
+  /// Nothing is inflated.
+  init(pipe descriptor: Int32, name: String, hasEnded: @escaping () -> Bool) {
+    file = name
+    self.descriptor = descriptor
+    closes = true
+    total = nil
+    identity = nil
+    self.hasEnded = hasEnded
   }
 
   deinit {
@@ -75,14 +93,31 @@ final class ByteInput {
       rawStart = 0
       rawEnd = 0
     }
+    if let hasEnded, !awaitBytes(hasEnded) {
+      isAtEnd = true
+      return 0
+    }
     while true {
       let n = readDescriptor(descriptor, raw + rawEnd, Self.chunk - rawEnd)
       if n >= 0 {
         rawEnd += n
         consumed += n
+        isAtEnd = n == 0
+        lastRead = n
         return n
       }
       if errno != EINTR { throw TraceError.system("read", file) }
+    }
+  }
+
+  /// Waits for bytes or the end of the pipe; false when neither can be expected.
+  private func awaitBytes(_ hasEnded: () -> Bool) -> Bool {
+    // A writer of single lines would wake this reader for each of them. A pipe that had little in it is let fill for a while.
+    if lastRead < Self.chunk / 4 { usleep(1_000) }
+    var pipe = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    while true {
+      if poll(&pipe, 1, 100) > 0 { return true }
+      if hasEnded() { return poll(&pipe, 1, 0) > 0 }
     }
   }
 

@@ -70,6 +70,8 @@ struct RecordBuilder: ~Copyable, AccessSink {
 
   /// Accesses offered.
   private(set) var accesses = 0
+  /// Bytes of the trace in the file so far.
+  var traceBytes: Int { writer.bytes }
   /// Whether the record limit was reached: more accesses are ignored.
   private(set) var isComplete = false
 

@@ -72,7 +72,8 @@ extension TraceImporter {
       }
       progress(
         ImportProgress(
-          bytesConsumed: input.consumed, totalBytes: input.total, lines: records, accesses: builder.accesses))
+          bytesConsumed: input.consumed, totalBytes: input.total, lines: records, accesses: builder.accesses,
+          traceBytes: builder.traceBytes))
     }
     return (records, records * OracleRecord.bytes)
   }

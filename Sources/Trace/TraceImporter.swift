@@ -37,6 +37,8 @@ public struct ImportProgress: Sendable, Equatable {
   public var lines: Int
   /// Accesses found.
   public var accesses: Int
+  /// Bytes of the trace written so far.
+  public var traceBytes: Int
 }
 
 /// What an import did.
@@ -101,10 +103,25 @@ public struct TraceImporter: Sendable {
     input: String, output: String, provenance: TraceProvenance = TraceProvenance(), guarding: TemporaryGuard? = nil,
     recognised: (FormatRecognition) -> Void = { _ in }, progress: (ImportProgress) -> Void = { _ in }
   ) throws(TraceError) -> ImportResult {
+    try checkWindow(input)
+    return try convert(
+      ByteInput(path: input), output: output, provenance: provenance, guarding: guarding, recognised: recognised,
+      progress: progress)
+  }
+
+  func checkWindow(_ input: String) throws(TraceError) {
     guard options.skipAccesses >= 0, options.maxRecords >= 0 else {
       throw TraceError(.usage, file: input, problem: "a negative window", fix: "skip and limit are 0 or more")
     }
-    let bytes = try ByteInput(path: input)
+  }
+
+  /// Reads all of `bytes`, or as much as the record limit takes. `begin` is called when the output file is there, `end` when no
+  /// more text is read, before the trace gets its name.
+  func convert(
+    _ bytes: ByteInput, output: String, provenance: TraceProvenance, guarding: TemporaryGuard?,
+    recognised: (FormatRecognition) -> Void = { _ in }, begin: () throws(TraceError) -> Void = {},
+    end: () -> Void = {}, progress: (ImportProgress) -> Void
+  ) throws(TraceError) -> ImportResult {
     let format = try chosenFormat(bytes, recognised)
     var text = LineReader(bytes)
     var state = ImportState()
@@ -120,6 +137,7 @@ public struct TraceImporter: Sendable {
       reading: bytes.identity, guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options, gapUnit: unit)
     var count = (lines: 0, bytes: 0)
+    try begin()
     if format == .oraclegeneral {
       count = try oracleGeneral(bytes, &builder, progress)
     } else {
@@ -127,10 +145,12 @@ public struct TraceImporter: Sendable {
         try lines(of: format, &text, &builder, &state)
         progress(
           ImportProgress(
-            bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: text.lines, accesses: builder.accesses))
+            bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: text.lines, accesses: builder.accesses,
+            traceBytes: builder.traceBytes))
       }
       count = (text.lines, text.offset - (text.endsWithoutLineFeed ? 1 : 0))
     }
+    end()
     guard builder.accesses > 0 else {
       throw TraceError(
         .empty, file: bytes.file, problem: "no access in \(count.lines) \(format.unitName) (\(count.bytes) bytes)",

@@ -82,7 +82,9 @@ public struct TraceInfo: Codable, Equatable, Sendable {
       ),
     ]
     if layout.isCacheFiltered {
-      lines.append(("cached", "\(grouped(header.cachedAccesses)) accesses left out by the filter"))
+      // A part that was cut out of a filtered trace does not state how many.
+      let count = header.cachedAccesses
+      lines.append(("cached", count > 0 ? "\(grouped(count)) accesses left out by the filter" : "not known how many"))
     }
     lines += [
       ("threads", grouped(header.threads)),

@@ -57,6 +57,24 @@ public struct TraceProvenance: Equatable, Sendable, Codable {
     return text
   }
 
+  /// Cuts the ends of the longest values off, marked ` ...`, until the text takes `room` bytes or less. `room` is enough for a few
+  /// words of each.
+  mutating func shorten(to room: Int) {
+    let whole = self
+    var longest = Self.keys.map { whole[keyPath: $0.path].utf8.count }.max() ?? 0
+    while encoded.count > room && longest > 32 {
+      longest -= 16
+      for (_, path) in Self.keys where whole[keyPath: path].utf8.count > longest {
+        var value = ""
+        for scalar in whole[keyPath: path].unicodeScalars {
+          if value.utf8.count + UTF8.width(scalar) + 4 > longest { break }
+          value.unicodeScalars.append(scalar)
+        }
+        self[keyPath: path] = value + " ..."
+      }
+    }
+  }
+
   /// Reads what `encoded` wrote; nil for anything else.
   init?(decoding bytes: [UInt8]) {
     self.init()

@@ -16,6 +16,8 @@ public struct TraceReader: ~Copyable {
   public let path: String
   /// Bytes of the file on disk: compressed, if it is.
   public let bytesOnDisk: Int
+  /// Which file it is.
+  public var identity: FileIdentity { bytes.identity }
   private let bytes: TraceBytes
   private var decoder: BlockDecoder
   private var offset = TraceFormat.headerBytes
@@ -172,6 +174,7 @@ private final class TraceBytes {
   private let buffer: UnsafeMutableRawPointer?
 
   let bytesOnDisk: Int
+  let identity: FileIdentity
 
   /// Size of the trace where it is known before reading.
   var count: Int? { mapping?.count }
@@ -187,6 +190,7 @@ private final class TraceBytes {
       throw TraceError(.empty, file: path, problem: "the file is empty", fix: "record or import the trace again")
     }
     bytesOnDisk = Int(status.st_size)
+    identity = FileIdentity(status)
     var magic: [UInt8] = [0, 0]
     if status.st_mode & S_IFMT == S_IFREG, pread(descriptor, &magic, 2, 0) == 2, magic != [0x1F, 0x8B] {
       mapping = try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path)

@@ -13,6 +13,8 @@ public struct TraceWriter: ~Copyable {
 
   /// Records written so far.
   public var records: Int { header.records }
+  /// Bytes in the file so far; the block being filled is not.
+  public var bytes: Int { file.offset }
 
   /// Opens a temporary file beside `path`.
   ///

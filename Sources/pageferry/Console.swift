@@ -55,15 +55,23 @@ enum Console {
   }
 }
 
-/// Ends the process on SIGINT, SIGTERM and SIGHUP without leaving a half-written file or directory.
+/// Ends the process on SIGINT, SIGTERM and SIGHUP without leaving a half-written file or directory, or a program it started.
 enum Interrupt {
-  private static let temporary = Mutex<String?>(nil)
+  private struct Remains {
+    var path: String?
+    var process: Int32?
+  }
+
+  private static let remains = Mutex(Remains())
 
   /// The file or directory to remove, or nil when it has its final name.
-  static func removes(_ path: String?) { temporary.withLock { $0 = path } }
+  static func removes(_ path: String?) { remains.withLock { $0.path = path } }
 
   /// Makes what is to be removed; an interrupt comes before or after, not in between.
-  static func removes(_ path: String, madeBy make: () -> Bool) { temporary.withLock { if make() { $0 = path } } }
+  static func removes(_ path: String, madeBy make: () -> Bool) { remains.withLock { if make() { $0.path = path } } }
+
+  /// Starts or reaps a program; what `change` answers is the process to end, or nil when none runs.
+  static func ends(changedBy change: () -> Int32?) { remains.withLock { $0.process = change() } }
 
   /// Starts to watch. The signals are taken by a thread of their own, so that it may do whatever a thread may.
   static func watch() {
@@ -77,12 +85,24 @@ enum Interrupt {
       var signal: Int32 = 0
       while sigwait(&set, &signal) != 0 {}
       // The lock is kept: nobody commits from here on.
-      temporary.withLock { path in
-        if let path, unlink(path) != 0 { RunDirectory.remove(path) }
+      remains.withLock { left in
+        if let path = left.path, unlink(path) != 0 { RunDirectory.remove(path) }
+        if let process = left.process { end(process) }
         if Console.errorIsTerminal { Console.plain("\r\u{1B}[K") }
-        Console.error("interrupted" + (path == nil ? "" : "; nothing was written"))
+        Console.error("interrupted" + (left.path == nil ? "" : "; nothing was written"))
         _exit(128 + signal)
       }
     }
+  }
+
+  /// Asks a program to end, and makes it after two seconds.
+  private static func end(_ process: Int32) {
+    kill(process, SIGTERM)
+    for _ in 0..<200 {
+      if waitpid(process, nil, WNOHANG) != 0 { return }
+      usleep(10_000)
+    }
+    kill(process, SIGKILL)
+    waitpid(process, nil, 0)
   }
 }

@@ -8,12 +8,15 @@ import Trace
 struct TraceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
-    abstract: "Import recorded memory accesses and look into trace files.",
+    abstract: "Record programs, import recorded memory accesses, and look into trace files.",
     discussion: """
       A trace is a file of accesses in Pageferry's own compact format (docs/trace-format.md). A task of a workload \
       replays one with 'trace: FILE'.
       """,
-    subcommands: [TraceImportCommand.self, TraceInfoCommand.self, TraceCatCommand.self])
+    subcommands: [
+      TraceRecordCommand.self, TraceImportCommand.self, TraceInfoCommand.self, TraceCatCommand.self,
+      TraceCutCommand.self, TraceVerifyCommand.self,
+    ])
 }
 
 /// The value of --format.
@@ -59,7 +62,8 @@ struct TraceImportCommand: ParsableCommand {
         auto           whichever it is, told from the first 64 KiB
 
       A line that is not in the format is an error that names it, and nothing is written. What becomes of each field, \
-      and what is lost, is in docs/cli.md under 'Importing'.
+      and what is lost, is in docs/cli.md under 'Importing'. 'pageferry trace record' \
+      runs lackey and imports in one step.
 
       Examples:
         pageferry trace import gcc.din.gz -o gcc.pft
@@ -181,8 +185,9 @@ struct TraceCatCommand: ParsableCommand {
       One line a record: thread, R or W, address, bytes, work before it, further accesses to the same page and the \
       writes among them.
 
-      Example:
+      Examples:
         pageferry trace cat workloads/traces/sort.pft --from 1000 --count 10
+        pageferry trace cat workloads/traces/sort.pft --last 10
       """)
 
   @Argument(help: "The trace, plain or gzip-compressed.")
@@ -194,15 +199,22 @@ struct TraceCatCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Records to print. (default: all)", valueName: "number"))
   var count: Int?
 
+  @Option(help: ArgumentHelp("Print this many records at the end.", valueName: "number"))
+  var last: Int?
+
   func validate() throws {
-    if from < 0 || (count ?? 0) < 0 { throw ValidationError("--from and --count are 0 or more") }
+    if from < 0 || (count ?? 0) < 0 || (last ?? 0) < 0 {
+      throw ValidationError("--from, --count and --last are 0 or more")
+    }
+    if last != nil && (from > 0 || count != nil) { throw ValidationError("--last goes without --from and --count") }
   }
 
   func run() throws {
     var reader = try TraceReader(path: file)
     let block = TraceBlock()
     var number = 0
-    let end = count.map { from.addingReportingOverflow($0).partialValue } ?? Int.max
+    let from = last.map { max(0, reader.header.records - $0) } ?? from
+    let end = min(from, Int.max - (count ?? .max)) + (count ?? .max)
     var text = Array(TraceText.heading.utf8)
     while number < end, try reader.next(into: block) {
       for i in 0..<block.count where number + i >= from && number + i < end {

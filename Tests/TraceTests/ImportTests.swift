@@ -117,7 +117,7 @@ import Testing
     let plain = try records(lines, .din, scratch)
     let half = lines.utf8.count / 2
     let packed = gzip(Array(lines.utf8.prefix(half))) + gzip(Array(lines.utf8.dropFirst(half)))
-    var last = ImportProgress(bytesConsumed: 0, totalBytes: nil, lines: 0, accesses: 0)
+    var last = ImportProgress(bytesConsumed: 0, totalBytes: nil, lines: 0, accesses: 0, traceBytes: 0)
     let result = try TraceImporter(format: .din).run(
       input: scratch.write(packed, "in.gz"), output: scratch.path("out.pft"), progress: { last = $0 })
     #expect(try readAll(scratch.path("out.pft")).map(TraceText.line) == plain)

@@ -1,4 +1,4 @@
-// The few things Swift cannot say: prefetch, and the CPU's CRC-32C instruction.
+// The few things Swift cannot say: prefetch, the CPU's CRC-32C instruction, the environment.
 #ifndef PAGEFERRY_CPLATFORM_H
 #define PAGEFERRY_CPLATFORM_H
 
@@ -13,5 +13,8 @@ static inline void pf_prefetch_read(const void *address) { __builtin_prefetch(ad
 
 /// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to start).
 uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// The environment, to be handed on to another program: Swift takes `environ` for a shared variable.
+char **pf_environment(void);
 
 #endif

@@ -1,0 +1,52 @@
+// What `trace verify` finds: every byte under its checksum, every count of the header counted again.
+
+/// A trace that was read whole and is whole.
+public struct TraceVerification: Equatable, Sendable {
+  public var header: TraceHeader
+
+  /// Reads the whole of `path`. The reader checks checksums, records, accesses, reads, writes, blocks, total gap and length;
+  /// threads, footprint and addresses are compared here. The accesses that a cache filter left out are in no record and cannot be
+  /// counted. Throws for the first thing that is wrong, with its byte offset.
+  public init(path: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws(TraceError) {
+    var reader = try TraceReader(path: path)
+    header = reader.header
+    let block = TraceBlock()
+    var pages = PageSet()
+    var (lowest, highest, threads, done) = (UInt64.max, UInt64.min, 0, 0)
+    while try reader.next(into: block) {
+      for i in 0..<block.count {
+        let address = block.address[i]
+        guard pages.insert(address) else {
+          throw TraceError(
+            .limit, file: path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
+            fix: "verify a smaller trace")
+        }
+        lowest = min(lowest, address)
+        highest = max(highest, address + UInt64(block.size[i]) - 1)
+        threads = max(threads, Int(block.thread[i]) + 1)
+      }
+      done += block.count
+      progress(done, header.records)
+    }
+    let comparisons: [(byte: Int, what: String, stated: UInt64, found: UInt64)] = [
+      (56, "threads", UInt64(header.threads), UInt64(threads)),
+      (64, "pages of 4 KiB", UInt64(header.footprintPages), UInt64(pages.pages)),
+      (72, "blocks of 2 MiB", UInt64(header.footprintHugeBlocks), UInt64(pages.hugeBlocks)),
+    ]
+    for (byte, what, stated, found) in comparisons where stated != found {
+      throw Self.damaged(path, byte, "the header states \(stated) \(what), the records have \(found)")
+    }
+    guard header.lowestAddress == lowest else {
+      throw Self.damaged(
+        path, 80, "the header's lowest address is \(hexText(header.lowestAddress)), the records' \(hexText(lowest))")
+    }
+    guard header.highestAddress == highest else {
+      throw Self.damaged(
+        path, 88, "the header's highest address is \(hexText(header.highestAddress)), the records' \(hexText(highest))")
+    }
+  }
+
+  private static func damaged(_ path: String, _ byte: Int, _ problem: String) -> TraceError {
+    TraceError(.damaged, file: path, byte: byte, problem: problem, fix: "record or import the trace again")
+  }
+}
