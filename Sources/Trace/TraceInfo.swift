@@ -72,7 +72,7 @@ public struct TraceInfo: Codable, Equatable, Sendable {
       (
         "size",
         "\(grouped(bytesOnDisk)) B on disk, \(grouped(header.fileBytes)) B uncompressed,"
-          + " \(grouped(header.blocks)) blocks"
+          + " \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
       ),
       ("records", "\(grouped(header.records)), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
       (
