@@ -19,12 +19,7 @@ extension TraceImporter {
     let end = text.end
     while text.cursor < end && !sink.isComplete {
       var p = text.cursor
-      skipBlanks(&p)
-      if p[0] == 0x0A {
-        text.skipLine()
-        state.passed += 1
-        continue
-      }
+      if state.passesEmptyLine(&text, &p) { continue }
       p = text.cursor
       if let problem = state.csv.split(&p) { throw text.malformed(problem, fix: CSVLayout.fix) }
       let fields = state.csv.spans.count

@@ -13,13 +13,8 @@ extension TraceImporter {
     let end = text.end
     while text.cursor < end && !builder.isComplete {
       var p = text.cursor
-      skipBlanks(&p)
+      if state.passesEmptyLine(&text, &p) { continue }
       let kind = p[0]
-      if kind == 0x0A {
-        text.skipLine()
-        state.passed += 1
-        continue
-      }
       guard kind == 0x30 || kind == 0x31 || kind == 0x32 || kind == 0x6C || kind == 0x73 else {
         throw text.malformed("the line does not begin with 0, 1, 2, l or s", fix: Self.dinFix)
       }

@@ -10,12 +10,7 @@ extension TraceImporter {
     let end = text.end
     while text.cursor < end && !sink.isComplete {
       var p = text.cursor
-      skipBlanks(&p)
-      if p[0] == 0x0A {
-        text.skipLine()
-        state.passed += 1
-        continue
-      }
+      if state.passesEmptyLine(&text, &p) { continue }
       guard p[0] == 0x30 && p[1] | 0x20 == 0x78, let address = wideNumber(&p), skipBlanks(&p) else {
         throw text.malformed(
           "the line does not begin with 0x and an address of at most 16 digits", fix: Self.dramsimFix)

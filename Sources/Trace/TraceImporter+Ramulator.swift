@@ -10,12 +10,7 @@ extension TraceImporter {
     let end = text.end
     while text.cursor < end && !sink.isComplete {
       var p = text.cursor
-      skipBlanks(&p)
-      if p[0] == 0x0A {
-        text.skipLine()
-        state.passed += 1
-        continue
-      }
+      if state.passesEmptyLine(&text, &p) { continue }
       guard let gap = wideNumber(&p), gap <= UInt64(UInt32.max), skipBlanks(&p) else {
         throw text.malformed("the line does not begin with a count of instructions below 2^32", fix: Self.ramulatorFix)
       }

@@ -68,6 +68,16 @@ struct ImportState {
   /// Where the columns are; set before the first line of csv.
   var csv = CSVLayout()
 
+  /// Passes over the line at the cursor if it is empty; if not, `p` is its first byte that is no blank.
+  @inline(__always)
+  mutating func passesEmptyLine(_ text: inout LineReader, _ p: inout UnsafePointer<UInt8>) -> Bool {
+    skipBlanks(&p)
+    guard p[0] == 0x0A else { return false }
+    text.skipLine()
+    passed += 1
+    return true
+  }
+
   /// Time from the last access to this one, 0 for the first; nil when the clock ran backwards.
   mutating func elapsed(to now: UInt64) -> UInt64? {
     let last = time ?? now
