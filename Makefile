@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PAGEFERRY = .build/release/pageferry
 # Headers and tools that SwiftPM does not fetch.
-PACKAGES = zlib1g-dev pkg-config
+PACKAGES = zlib1g-dev libzstd-dev pkg-config
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
@@ -43,7 +43,7 @@ bench-terabyte: deps
 # valgrind is needed only to record traces (workloads/traces/README.md); nothing here installs it.
 deps:
 	@command -v $(SWIFT) >/dev/null || { echo 'make: no swift here; install Swift 6.2 or later (https://www.swift.org/install)' >&2; exit 1; }
-	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib with headers and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \
+	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib and libzstd with headers and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \
 	missing=; \
 	for package in $(PACKAGES); do \
 	  dpkg -s $$package 2>/dev/null | grep -q '^Status: install ok installed' || missing="$$missing $$package"; \

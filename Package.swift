@@ -18,6 +18,7 @@ let package = Package(
     // The C floor: header-thin.
     .target(name: "CPlatform"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     // Words and mechanisms that know nothing of memory.
     .target(name: "Units"),
@@ -33,7 +34,7 @@ let package = Package(
       swiftSettings: model),
 
     // Input.
-    .target(name: "Trace", dependencies: ["Units", "CPlatform", "CZlib"]),
+    .target(name: "Trace", dependencies: ["Units", "CPlatform", "CZlib", "CZstd"]),
     .target(
       name: "Workload",
       dependencies: [
@@ -80,7 +81,7 @@ let package = Package(
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
-    .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib"]),
+    .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
     .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),

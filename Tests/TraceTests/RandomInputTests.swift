@@ -60,7 +60,8 @@ import Testing
 
   private struct Ignored: AccessSink {
     var isComplete: Bool { false }
-    mutating func select(thread: UInt16) {}
+    mutating func select(thread: UInt16, of process: UInt16) {}
+    mutating func stamp(_ time: UInt64) {}
     mutating func work(_ units: UInt64) {}
     mutating func access(_ address: UInt64, size: Int, isWrite: Bool) {}
   }

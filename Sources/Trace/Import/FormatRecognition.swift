@@ -123,8 +123,9 @@ public struct FormatRecognition: Equatable, Sendable {
   /// Takes accesses and does nothing with them.
   private struct NoSink: ~Copyable, AccessSink {
     var isComplete: Bool { false }
-    mutating func select(thread: UInt16) {}
+    mutating func select(thread: UInt16, of process: UInt16) {}
     mutating func work(_ units: UInt64) {}
+    mutating func stamp(_ time: UInt64) {}
     mutating func access(_ address: UInt64, size: Int, isWrite: Bool) {}
   }
 }

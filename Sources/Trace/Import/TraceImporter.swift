@@ -27,6 +27,11 @@ public enum ImportFormat: String, Sendable, CaseIterable {
   }
 }
 
+extension ImportFormat {
+  /// Whether the reader states when each access was, in nanoseconds.
+  var hasTimes: Bool { false }
+}
+
 /// How far an import is.
 public struct ImportProgress: Sendable, Equatable {
   /// Bytes taken from the input file (compressed, if it is).

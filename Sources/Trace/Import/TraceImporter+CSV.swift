@@ -74,7 +74,7 @@ extension TraceImporter {
       }
       gap = state.csv.elapsed(on: thread, to: now)
     }
-    sink.select(thread: thread)
+    sink.select(thread: thread, of: 0)
     sink.work(gap)
     try sink.access(address, size: size, isWrite: isWrite)
   }

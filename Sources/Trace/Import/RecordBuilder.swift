@@ -42,10 +42,13 @@ public struct ImportOptions: Sendable, Equatable {
 protocol AccessSink: ~Copyable {
   /// Whether no more are wanted.
   var isComplete: Bool { get }
-  /// Whose accesses and work come next; thread 0 before the first call.
-  mutating func select(thread: UInt16)
+  /// Whose accesses and work come next; thread 0 of process 0 before the first call. Thread numbers are unique over all processes,
+  /// dense in order of appearance, and a thread's process never changes.
+  mutating func select(thread: UInt16, of process: UInt16)
   /// Work without an access: an instruction, or a gap the input states.
   mutating func work(_ units: UInt64)
+  /// When the accesses that follow happen, in nanoseconds from any origin. Only in formats that declare `hasTimes`.
+  mutating func stamp(_ time: UInt64)
   /// One access; `size` is 1 to 4096 and `address + size - 1` does not wrap.
   mutating func access(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError)
 }
@@ -61,6 +64,8 @@ struct RecordBuilder: ~Copyable, AccessSink {
   /// Work of `thread` since the first access of its latest record.
   private var gap: UInt64 = 0
   private var thread: UInt16 = 0
+  private var process: UInt16 = 0
+  private var time: UInt64 = 0
   /// The same of the other threads; as long as the highest thread number seen.
   private var otherGaps: [UInt64] = []
   /// 1 where gaps are instructions, of which an access that hits is one. A stated time has it already.
@@ -87,7 +92,8 @@ struct RecordBuilder: ~Copyable, AccessSink {
     toSkip = options.skipAccesses
   }
 
-  mutating func select(thread next: UInt16) {
+  mutating func select(thread next: UInt16, of process: UInt16) {
+    self.process = process
     if next == thread { return }
     let needed = Int(max(next, thread)) + 1
     if otherGaps.count < needed { otherGaps += [UInt64](repeating: 0, count: needed - otherGaps.count) }
@@ -98,6 +104,8 @@ struct RecordBuilder: ~Copyable, AccessSink {
 
   @inline(__always)
   mutating func work(_ units: UInt64) { gap &+= units }
+
+  mutating func stamp(_ time: UInt64) { self.time = time }
 
   mutating func access(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
     accesses += 1
@@ -141,8 +149,8 @@ struct RecordBuilder: ~Copyable, AccessSink {
     let stated = UInt32(clamping: gap)
     gap &-= UInt64(stated)
     pending = TraceRecord(
-      address: options.pageGranular ? address & ~4095 : address, thread: thread, size: UInt16(size), isWrite: isWrite,
-      gap: stated)
+      address: options.pageGranular ? address & ~4095 : address, thread: thread, process: process, size: UInt16(size),
+      isWrite: isWrite, gap: stated, time: time)
     hasPending = true
   }
 
