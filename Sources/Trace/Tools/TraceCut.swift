@@ -100,7 +100,7 @@ public struct TraceCutter: Sendable {
     if let last = selection.last {
       let total = 2 * header.records
       toDrop = max(0, try count(&reader) { progress($0, total) } - last)
-      try reader.rewind()
+      reader.rewind()
     }
     let doneBefore = selection.last == nil ? 0 : header.records
     var writer = try TraceWriter(
@@ -193,7 +193,7 @@ private struct WorkPosition {
       guard selection.threads.contains(where: { $0.contains(block.thread[i]) }) else { return false }
     }
     if !selection.addresses.isEmpty {
-      guard selection.addresses.contains(where: { $0.contains(block.address[i]) }) else { return false }
+      guard selection.addresses.contains(where: { $0.contains(block.address(i)) }) else { return false }
     }
     return true
   }

@@ -7,8 +7,6 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   public var version: Int
   /// Counts, layout and provenance.
   public var header: TraceHeader
-  /// Bytes of the file on disk, compressed if it is.
-  public var bytesOnDisk: Int
   /// Reads in all accesses, 0 to 1.
   public var readShare: Double
   /// Accesses per distinct 4 KiB page.
@@ -32,11 +30,13 @@ public struct TraceInfo: Codable, Equatable, Sendable {
 
   /// Reads all of `reader` from its start.
   public init(reading reader: inout TraceReader) throws(TraceError) {
-    try reader.rewind()
+    reader.rewind()
     let block = TraceBlock()
     var pages = PageCounts()
     while try reader.next(into: block) {
-      for i in 0..<block.count where !pages.add(1 + Int(block.repeats[i]), to: block.address[i]) {
+      for i in 0..<block.count
+      where !pages.add(1 + Int(block.repeats[i]), to: block.address(i), of: block.pageProcess[Int(block.pageIndex[i])])
+      {
         throw TraceError(
           .limit, file: reader.path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
           fix: "summarise a smaller trace")
@@ -51,7 +51,6 @@ public struct TraceInfo: Codable, Equatable, Sendable {
     }
     path = reader.path
     version = TraceFormat.version
-    bytesOnDisk = reader.bytesOnDisk
     readShare = Double(header.reads) / Double(header.accesses)
     func rank(_ percent: Int) -> Int { Int(counts[Swift.max(0, (counts.count * percent + 99) / 100 - 1)]) }
     accessesPerPage = Spread(p50: rank(50), p90: rank(90), p99: rank(99), max: rank(100))
@@ -71,8 +70,7 @@ public struct TraceInfo: Codable, Equatable, Sendable {
       ),
       (
         "size",
-        "\(grouped(bytesOnDisk)) B on disk, \(grouped(header.fileBytes)) B uncompressed,"
-          + " \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
+        "\(grouped(header.fileBytes)) B in \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
       ),
       ("records", "\(grouped(header.records)), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
       (
