@@ -58,22 +58,24 @@ extension TraceImporter {
       }
       gap = stated
     }
-    var thread: UInt16 = 0
+    var name: UInt64 = 0
     if let column = places.thread {
-      guard let name = spans[column].number else { throw text.malformed("no thread number", fix: Self.numberFix) }
-      guard let number = state.csv.number(ofThread: name) else {
-        throw text.malformed("more than \(TraceFormat.maxThreads) threads", fix: "leave them out: --columns thread=")
-      }
-      thread = number
+      guard let stated = spans[column].number else { throw text.malformed("no thread number", fix: Self.numberFix) }
+      name = stated
     }
+    var time: UInt64?
     if let column = places.time {
       guard let now = spans[column].number else { throw text.malformed("no time", fix: Self.numberFix) }
       let before = state.time ?? now
       guard state.elapsed(to: now) != nil else {
         throw text.malformed("time \(now) comes after time \(before)", fix: "sort the lines by time")
       }
-      gap = state.csv.elapsed(on: thread, to: now)
+      time = now
     }
+    guard let thread = state.threads.numbers(of: name, in: 0)?.thread else {
+      throw text.tooManyThreads("leave them out: --columns thread=")
+    }
+    if let time { gap = state.threads.elapsed(on: thread, to: time) }
     sink.select(thread: thread, of: 0)
     sink.work(gap)
     try sink.access(address, size: size, isWrite: isWrite)
