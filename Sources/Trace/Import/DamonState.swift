@@ -174,7 +174,7 @@ struct DamonState {
     guard let numbers = threads.numbers(of: name, in: name) else { return }
     sink.stamp(now.time)
     for region in now.snapshot.regions where Self.isFound(region, now.next, of: now.snapshot.checks) {
-      let chosen = Self.mix(region.start, now.snapshot.end, UInt64(now.next)) % region.pages
+      let chosen = Self.mix(region.start, now.snapshot.end, UInt64(now.next) << 32 | name) % region.pages
       let pages = everyPage ? 0..<region.pages : chosen..<chosen + 1
       for page in pages {
         if sink.isComplete { return }

@@ -47,6 +47,9 @@ public enum ImportFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether accesses are samples, each with its time. They are not coalesced: a record has one time.
+  var isSampled: Bool { self == .damon || self == .perfscript }
+
   /// Bytes of a record; nil for text.
   var recordBytes: Int? {
     switch self {

@@ -213,7 +213,9 @@ extension TraceImporter {
       let line = try damonLine(p, text)
       let before = state.time ?? line.time
       guard state.elapsed(to: line.time) != nil else {
-        throw text.malformed("time \(line.time) ns comes after \(before) ns", fix: "sort the lines by time")
+        throw text.malformed(
+          "time \(line.time) ns comes after \(before) ns",
+          fix: "sort the lines by time, as sort -s -k4,4n does where the time is the fourth word")
       }
       if let tuned = line.tuned {
         state.damon.tunedSample = tuned

@@ -95,6 +95,9 @@ public struct TraceImporter: Sendable {
     var state = ImportState()
     if format == .csv, try text.fill() { state.csv = try csvLayout(&text) }
     let unit = gapUnit(of: format, state)
+    var options = options
+    // Samples of one page may lie seconds apart.
+    if format.isSampled { options.coalesce = false }
     var provenance = provenance
     if provenance.options.isEmpty {
       provenance.options =
