@@ -173,7 +173,7 @@ struct TraceImportCommand: ParsableCommand {
       progress: { bar.show($0.bytesConsumed, of: $0.totalBytes ?? 0, "\($0.accesses) accesses") })
     bar.end()
     if quiet { return }
-    let skipped = result.skipped.note(unitName: result.format.unitName)
+    let skipped = result.skipped.note(for: result.format)
     for note in result.notes + (skipped.isEmpty ? [] : [skipped]) { Console.plain("\(output): \(note)\n") }
     let header = result.header
     try Console.out(

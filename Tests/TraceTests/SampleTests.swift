@@ -188,7 +188,7 @@ import Testing
     let place = (line.map { "line \($0), " } ?? "") + "byte \(byte): "
     #expect(result.skipped.first.hasPrefix(place))
     let provenance = try TraceReader(path: scratch.path("out.pft")).header.provenance
-    #expect(provenance.filters.hasPrefix("2 of the \(format.unitName) skipped, the first at \(place)"))
+    #expect(provenance.filters.hasPrefix("2 of the \(format.inputName) skipped, the first at \(place)"))
     #expect(provenance.options.hasSuffix(", lenient"))
     #expect(throws: Never.self) { try TraceVerification(path: scratch.path("out.pft")) }
   }

@@ -30,6 +30,9 @@ public enum ImportFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// What an input is made of.
+  var inputName: String { self == .damon ? "lines or regions" : unitName }
+
   /// What the addresses are.
   var addressKind: AddressKind {
     switch self {

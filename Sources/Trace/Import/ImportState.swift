@@ -16,9 +16,9 @@ public struct SkippedInput: Sendable, Equatable {
     count += 1
   }
 
-  /// `3 lines skipped, the first at line 7, byte 90: PROBLEM`; empty for none.
-  public func note(unitName: String) -> String {
-    count == 0 ? "" : "\(count) of the \(unitName) skipped, the first at \(first)"
+  /// `3 of the lines skipped, the first at line 7, byte 90: PROBLEM`; empty for none.
+  public func note(for format: ImportFormat) -> String {
+    count == 0 ? "" : "\(count) of the \(format.inputName) skipped, the first at \(first)"
   }
 }
 

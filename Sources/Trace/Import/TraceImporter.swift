@@ -123,7 +123,7 @@ public struct TraceImporter: Sendable {
     }
     let found = builder.accesses
     var header = try builder.finish()
-    let skipped = state.skipped.note(unitName: format.unitName)
+    let skipped = state.skipped.note(for: format)
     if !skipped.isEmpty || !state.notes.isEmpty {
       header = try rewrite(output, notes: state.notes + (skipped.isEmpty ? [] : [skipped]), guarding: guarding)
     }
