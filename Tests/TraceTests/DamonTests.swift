@@ -140,7 +140,7 @@ import Testing
         }
       }
     }
-    let text = lines.map { $0.drop { $0 != " " }.dropFirst() + "\n" }.joined()
+    let text = lines.map { $0.drop { $0 != " " } + "\n" }.joined()
     let all = try accesses(TraceImporter(format: .damon), scratch.write(text, "in")).accesses
     #expect(all.count == 20 * 2 * 2 * 2 * 20)
     #expect(zip(all, all.dropFirst()).allSatisfy { $0.time <= $1.time })

@@ -22,11 +22,14 @@ public struct DamonOptions: Sendable, Equatable {
   /// Throws when checks cannot be counted.
   func check() throws(TraceError) {
     guard sampleMicroseconds > 0, aggregationMicroseconds >= sampleMicroseconds,
-      aggregationMicroseconds < 1 << 40
+      aggregationMicroseconds < 1 << 40,
+      aggregationMicroseconds / sampleMicroseconds <= TraceImporter.maxDamonChecks
     else {
       throw TraceError(
         .usage, file: "", problem: "DAMON's intervals of \(sampleMicroseconds) us and \(aggregationMicroseconds) us",
-        fix: "the sampling interval is 1 us or more, and the aggregation interval no shorter")
+        fix:
+          "the sampling interval is 1 us or more, and the aggregation interval 1 to \(TraceImporter.maxDamonChecks) times as long"
+      )
     }
   }
 }

@@ -63,6 +63,8 @@ public struct FormatRecognition: Equatable, Sendable {
       self.format = format
       var importer = TraceImporter(format: format)
       importer.damon = damon
+      // Nobody wants the accesses.
+      importer.damon.isEveryPage = false
       if let size = format.recordBytes {
         tryRecords(importer, size, head, isWhole)
       } else if format == .damon && JSONScanner.begins(head) {

@@ -6,8 +6,11 @@
 extension TraceImporter {
   /// Most regions of a JSON record, which is kept whole since it lists its targets one behind the other: 400 MiB.
   static let maxDamonRegions = 1 << 24
+  /// Most checks in a snapshot; DAMON makes 20 by default.
+  static let maxDamonChecks: UInt64 = 1 << 20
 
-  /// Checks of a snapshot and nanoseconds between them, by intervals in microseconds; nil for ones without a check.
+  /// Checks of a snapshot and nanoseconds between them, by intervals in microseconds; nil for ones without a check or with
+  /// too many.
   ///
   /// An interval that DAMON tuned has the aggregation interval change by the same factor (mm/damon/core.c,
   /// kdamond_tune_intervals).
@@ -16,10 +19,10 @@ extension TraceImporter {
   ) -> (checks: UInt32, sample: UInt64)? {
     let stated = sample ?? UInt64(damon.sampleMicroseconds)
     let whole = aggregation ?? UInt64(damon.aggregationMicroseconds)
-    guard stated > 0, whole >= stated, whole < 1 << 40, let checks = UInt32(exactly: whole / stated) else { return nil }
+    guard stated > 0, whole >= stated, whole < 1 << 40, whole / stated <= Self.maxDamonChecks else { return nil }
     let actual = tuned ?? stated
     guard actual > 0, actual < 1 << 40 else { return nil }
-    return (checks, actual * 1000)
+    return (UInt32(whole / stated), actual * 1000)
   }
 
   // MARK: JSON
@@ -54,7 +57,7 @@ extension TraceImporter {
       for (snapshot, tuned, byte) in draft.snapshots {
         guard
           let (checks, sample) = damonIntervals(sample: draft.sample, aggregation: draft.aggregation, tuned: tuned)
-        else { throw scanner.malformed("intervals without a check") }
+        else { throw scanner.malformed("intervals of no check or of more than \(Self.maxDamonChecks)") }
         var snapshot = snapshot
         (snapshot.target, snapshot.checks, snapshot.sample) = (target, checks, sample)
         for region in snapshot.regions {
@@ -238,7 +241,7 @@ extension TraceImporter {
       try damonPlay(line.kdamond, text, &sink, &state)
     }
     guard let (checks, sample) = damonIntervals(sample: nil, aggregation: nil, tuned: state.damon.tunedSample) else {
-      throw text.malformed("an interval without a check", fix: Self.damonFix)
+      throw text.malformed("intervals of no check or of more than \(Self.maxDamonChecks)", fix: Self.damonFix)
     }
     if state.damon.open[line.kdamond] == nil {
       let name = DamonState.Target(kdamond: line.kdamond, context: 0, target: line.target)
@@ -290,6 +293,7 @@ extension TraceImporter {
     var line = DamonLine()
     var p = start
     var last = (start: start, end: start)
+    var isFirst = true
     while true {
       skipBlanks(&p)
       let word = p
@@ -305,10 +309,11 @@ extension TraceImporter {
         guard isRegion || line.tuned != nil else { throw text.malformed("no sample_us=", fix: Self.damonFix) }
         return line
       }
-      if Self.begins(word, "kdamond."), word == start {
+      if isFirst, Self.begins(word, "kdamond.") {
         var digits = word + 8
         line.kdamond = decimalNumber(&digits) ?? 0
       }
+      isFirst = false
       last = (word, p)
     }
   }

@@ -5,8 +5,8 @@
 /// One record of a drmemtrace file of a 64-bit machine.
 struct DrMemtraceEntry {
   static let bytes = 12
-  /// Versions of the format with these types: TRACE_ENTRY_VERSION_NO_KERNEL_PC and later.
-  static let versions: ClosedRange<UInt64> = 2...7
+  /// Versions of the format: TRACE_ENTRY_VERSION_NO_KERNEL_PC to TRACE_ENTRY_VERSION_FREQUENT_TIMESTAMPS of trace_version_t.
+  static let versions: ClosedRange<UInt64> = 2...6
 
   /// trace_type_t.
   var type: UInt16
