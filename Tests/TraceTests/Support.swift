@@ -1,5 +1,6 @@
 // What the tests of this room share: a scratch folder, seeded records, files as bytes.
 import CZlib
+import CZstd
 import Foundation
 import Testing
 
@@ -85,6 +86,78 @@ func gzip(_ bytes: [UInt8]) -> [UInt8] {
     }
   }
   return Array(out.prefix(n))
+}
+
+/// `bytes` as a zlib stream, as damo writes them.
+func zlibbed(_ bytes: [UInt8]) -> [UInt8]? {
+  var size = compressBound(UInt(bytes.count))
+  var out = [UInt8](repeating: 0, count: Int(size))
+  guard compress(&out, &size, bytes, UInt(bytes.count)) == Z_OK else { return nil }
+  return Array(out.prefix(Int(size)))
+}
+
+/// `bytes` as one zstd frame.
+func zstd(_ bytes: [UInt8]) -> [UInt8] {
+  var out = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
+  let n = ZSTD_compress(&out, out.count, bytes, bytes.count, 3)
+  precondition(ZSTD_isError(n) == 0)
+  return Array(out.prefix(n))
+}
+
+/// How a test's input is packed.
+enum Packing: String, CaseIterable, Sendable {
+  case plain, gzip, zstd
+
+  func pack(_ bytes: [UInt8]) -> [UInt8] {
+    switch self {
+    case .plain: bytes
+    case .gzip: TraceTests.gzip(bytes)
+    case .zstd: TraceTests.zstd(bytes)
+    }
+  }
+}
+
+/// An access as a reader states it.
+struct Access: Equatable {
+  var thread: UInt16 = 0
+  var process: UInt16 = 0
+  var address: UInt64 = 0
+  var size = 64
+  var isWrite = false
+  /// Work of the thread since its last access.
+  var work: UInt64 = 0
+  var time: UInt64 = 0
+}
+
+/// Keeps all accesses.
+struct Collector: AccessSink {
+  var all: [Access] = []
+  var isComplete: Bool { false }
+  private var now = Access()
+  private var work: [UInt16: UInt64] = [:]
+
+  mutating func select(thread: UInt16, of process: UInt16) { (now.thread, now.process) = (thread, process) }
+  mutating func work(_ units: UInt64) { work[now.thread, default: 0] += units }
+  mutating func stamp(_ time: UInt64) { now.time = time }
+  mutating func access(_ address: UInt64, size: Int, isWrite: Bool) {
+    (now.address, now.size, now.isWrite) = (address, size, isWrite)
+    now.work = work.removeValue(forKey: now.thread) ?? 0
+    all.append(now)
+  }
+}
+
+/// All accesses that `importer`, which has a format, finds in the file `path`.
+func accesses(
+  _ importer: TraceImporter, _ path: String
+) throws -> (accesses: [Access], lines: Int, state: ImportState) {
+  let format = try #require(importer.format)
+  let bytes = try ByteInput(path: path)
+  var text = LineReader(bytes)
+  var state = ImportState()
+  var sink = Collector()
+  if format == .csv, try text.fill() { state.csv = try importer.csvLayout(&text) }
+  let count = try importer.read(format, bytes, &text, &sink, &state) { _, _ in }
+  return (sink.all, count.lines, state)
 }
 
 /// Records of every shape the layout allows, from a seed.

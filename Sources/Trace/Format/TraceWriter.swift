@@ -152,7 +152,7 @@ public struct TraceWriter: ~Copyable {
 
   /// Writes what is left, the index, the end marker and the header, and gives the file its name.
   ///
-  /// `cachedAccesses` and `filterNote` (at most 512 bytes, appended to `provenance.filters`) say what a filter left
+  /// `cachedAccesses` and `filterNote` (appended to `provenance.filters`, of which the ends are cut off where it is too long) say what a filter left
   /// out. Throws `.empty` when there is no record.
   public consuming func finish(cachedAccesses: Int = 0, filterNote: String = "") throws(TraceError) -> TraceHeader {
     guard header.records > 0 else {
@@ -171,9 +171,7 @@ public struct TraceWriter: ~Copyable {
     header.fileBytes = file.offset + indexBytes.count + TraceFormat.footerBytes
     if !filterNote.isEmpty {
       header.provenance.filters += (header.provenance.filters.isEmpty ? "" : "; ") + filterNote
-      guard header.provenance.encoded.count <= TraceFormat.maxProvenanceBytes else {
-        throw TraceError(.limit, file: file.path, problem: "the filter note is too long", fix: "shorten it")
-      }
+      header.provenance.shorten(to: TraceFormat.maxProvenanceBytes)
     }
     let bytes = header.encoded()
     try Self.append(indexBytes, to: file)

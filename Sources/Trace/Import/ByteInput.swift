@@ -1,5 +1,4 @@
-// Bytes from a file, a pipe or standard input, inflated on the way if they are gzip.
-import CZlib
+// Bytes from a file, a pipe or standard input, decompressed on the way if they are gzip, zstd or zlib.
 
 #if canImport(Glibc)
   import Glibc
@@ -7,7 +6,8 @@ import CZlib
   import Musl
 #endif
 
-/// A forward-only source of bytes. gzip is recognised by its first two bytes, never by a name.
+/// A forward-only source of bytes. gzip, zstd and zlib are recognised by their first bytes, never by a name; zlib has only two
+/// such bytes, so what follows must inflate too.
 final class ByteInput {
   /// The name in errors.
   let file: String
@@ -19,9 +19,6 @@ final class ByteInput {
   let identity: FileIdentity?
   /// Whether the end of the file itself was seen.
   private(set) var isAtEnd = false
-  /// Whether the bytes are inflated.
-  private(set) var isGzip = false
-
   private let descriptor: Int32
   private let closes: Bool
   /// Whether the writer is gone, for a pipe that others may hold open.
@@ -32,8 +29,10 @@ final class ByteInput {
   private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
   private var rawStart = 0
   private var rawEnd = 0
-  private var stream: UnsafeMutablePointer<z_stream>?
-  private var memberOpen = false
+  /// What decompresses the bytes; nil for plain ones.
+  private var decoder: (any StreamDecoder)?
+  /// Whether the decoder may have more to give without more input.
+  private var mayHoldMore = false
   /// Bytes that `head` has read ahead, and how many of them were taken since.
   private var ahead: [UInt8] = []
   private var aheadTaken = 0
@@ -65,26 +64,25 @@ final class ByteInput {
   }
 
   deinit {
-    if let stream {
-      inflateEnd(stream)
-      stream.deallocate()
-    }
     raw.deallocate()
     if closes && descriptor >= 0 { close(descriptor) }
   }
 
   private func detect() throws(TraceError) {
-    while rawEnd < 2 { if try fill() == 0 { return } }
-    guard raw[0] == 0x1F && raw[1] == 0x8B else { return }
-    isGzip = true
-    let z = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    z.initialize(to: z_stream())
-    guard inflateInit2_(z, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-      z.deallocate()
-      throw TraceError(.system, file: file, problem: "zlib cannot start", fix: "free some memory")
+    // A signature that is cut short is text: no trace is that short.
+    while rawEnd < 4 { if try fill() == 0 { break } }
+    if ZlibDecoder.mayBeginZlib(raw, rawEnd) { while rawEnd < 512 { if try fill() == 0 { break } } }
+    do throws(DecoderProblem) {
+      if ZlibDecoder.beginsGzip(raw, rawEnd) {
+        decoder = try ZlibDecoder(isGzip: true)
+      } else if ZstdDecoder.begins(raw, rawEnd) {
+        decoder = try ZstdDecoder()
+      } else if ZlibDecoder.beginsZlib(raw, rawEnd) {
+        decoder = try ZlibDecoder(isGzip: false)
+      }
+    } catch {
+      throw TraceError(error.kind, file: file, problem: error.problem, fix: error.fix)
     }
-    stream = z
-    memberOpen = true
   }
 
   /// Reads more raw bytes after `rawEnd`; the count, 0 at the end.
@@ -142,16 +140,20 @@ final class ByteInput {
       if ahead.isEmpty { aheadTaken = 0 }
       return n
     }
-    return try isGzip ? inflated(into: target, count) : plain(into: target, count)
+    guard let decoder else { return try plain(into: target, count) }
+    return try decoded(decoder, target, count)
   }
 
   /// The first `count` bytes, or all when there are fewer; they are read again afterwards. Only before the first read.
   func head(_ count: Int) throws(TraceError) -> [UInt8] {
-    precondition(ahead.isEmpty && aheadTaken == 0, "the head is taken once")
+    precondition(aheadTaken == 0, "the head is looked at before it is read")
+    if ahead.count >= count { return Array(ahead.prefix(count)) }
     let room = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 8)
     defer { room.deallocate() }
-    let n = try read(into: room, count: count)
-    ahead = [UInt8](UnsafeRawBufferPointer(start: room, count: n))
+    let first = ahead
+    ahead = []
+    let n = try read(into: room, count: count - first.count)
+    ahead = first + UnsafeRawBufferPointer(start: room, count: n)
     return ahead
   }
 
@@ -163,39 +165,32 @@ final class ByteInput {
     return n
   }
 
-  private func inflated(into target: UnsafeMutableRawPointer, _ count: Int) throws(TraceError) -> Int {
-    guard let stream else { return 0 }
+  private func decoded(
+    _ decoder: any StreamDecoder, _ target: UnsafeMutableRawPointer, _ count: Int
+  ) throws(TraceError) -> Int {
     while true {
-      if rawStart == rawEnd {
+      if rawStart == rawEnd && !mayHoldMore {
         if try fill() == 0 {
-          if !memberOpen { return 0 }
+          if decoder.isBetweenParts { return 0 }
           throw TraceError(
-            .truncated, file: file, problem: "the gzip data end in the middle (after \(consumed) compressed bytes)",
+            .truncated, file: file,
+            problem: "the \(decoder.name) data end in the middle (after \(consumed) compressed bytes)",
             fix: "fetch the file again")
         }
       }
-      if !memberOpen {
-        inflateReset(stream)
-        memberOpen = true
-      }
-      let room = min(count, Int(UInt32.max) / 2)
-      stream.pointee.next_in = raw + rawStart
-      stream.pointee.avail_in = UInt32(rawEnd - rawStart)
-      stream.pointee.next_out = target.assumingMemoryBound(to: UInt8.self)
-      stream.pointee.avail_out = UInt32(room)
-      let result = inflate(stream, Z_NO_FLUSH)
-      rawStart = rawEnd - Int(stream.pointee.avail_in)
-      if result == Z_STREAM_END {
-        memberOpen = false
-      } else if result != Z_OK && result != Z_BUF_ERROR {
-        let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
+      do throws(DecoderProblem) {
+        let step = try decoder.step(raw + rawStart, count: rawEnd - rawStart, into: target, room: count)
+        rawStart += step.taken
+        mayHoldMore = step.made == count
+        if step.made > 0 { return step.made }
+      } catch {
+        let near = consumed - (rawEnd - rawStart)
         throw TraceError(
-          .damaged, file: file,
-          problem: "gzip data are damaged near compressed byte \(consumed - (rawEnd - rawStart)): \(reason)",
-          fix: "fetch the file again")
+          error.kind, file: file,
+          problem: error.kind == .damaged
+            ? "\(decoder.name) data are damaged near compressed byte \(near): \(error.problem)" : error.problem,
+          fix: error.fix)
       }
-      let produced = room - Int(stream.pointee.avail_out)
-      if produced > 0 { return produced }
     }
   }
 }

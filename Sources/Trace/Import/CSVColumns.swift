@@ -18,6 +18,8 @@ public struct CSVColumns: Equatable, Sendable, CustomStringConvertible {
     case time
     /// Thread number; any number below 2^64.
     case thread
+    /// Process number; any number below 2^64.
+    case process
 
     /// Names that need not be given, in lower case.
     var usualNames: [String] {
@@ -29,6 +31,7 @@ public struct CSVColumns: Equatable, Sendable, CustomStringConvertible {
       case .cycle: ["cycle", "cycles"]
       case .time: ["time", "timestamp"]
       case .thread: ["thread", "tid"]
+      case .process: ["process", "pid"]
       }
     }
 

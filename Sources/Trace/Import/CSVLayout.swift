@@ -1,4 +1,4 @@
-// Where the fields of a csv line are, and which threads were seen.
+// Where the fields of a csv line are.
 
 /// Bytes of one field in the line buffer, without its quotes.
 struct CSVSpan {
@@ -41,19 +41,13 @@ struct CSVLayout {
     /// The column of cycles or nanoseconds.
     var time: Int?
     var thread: Int?
+    var process: Int?
   }
 
   private(set) var places = Places()
   private(set) var gapUnit = GapUnit.none
   /// Fields of the line being parsed.
   private(set) var spans: [CSVSpan] = []
-  /// Thread numbers by what the file calls them, in order of appearance. At most `TraceFormat.maxThreads`.
-  private var threads: [UInt64: UInt16] = [:]
-  /// When the first access was.
-  private var start: UInt64?
-  /// When each thread had its last access.
-  private var times: [UInt64] = []
-  private var lastThread: (name: UInt64, number: UInt16)?
 
   init() {}
 
@@ -82,6 +76,7 @@ struct CSVLayout {
     places.op = try required(.op)
     places.size = try columns.position(of: .size, in: names)
     places.thread = try columns.position(of: .thread, in: names)
+    places.process = try columns.position(of: .process, in: names)
     var clocks: [CSVColumns.Field] = []
     for field in [CSVColumns.Field.gap, .cycle, .time] {
       guard let i = try columns.position(of: field, in: names) else { continue }
@@ -125,27 +120,6 @@ struct CSVLayout {
       p += 1
       if p[-1] == 0x0A { return nil }
     }
-  }
-
-  /// The number of the thread that the file calls `name`; nil when there are too many.
-  mutating func number(ofThread name: UInt64) -> UInt16? {
-    if let lastThread, lastThread.name == name { return lastThread.number }
-    if threads[name] == nil {
-      guard threads.count < TraceFormat.maxThreads else { return nil }
-      threads[name] = UInt16(threads.count)
-    }
-    let number = threads[name, default: 0]
-    lastThread = (name, number)
-    return number
-  }
-
-  /// Time since the thread's last access; for its first, since the first access of the file.
-  mutating func elapsed(on thread: UInt16, to now: UInt64) -> UInt64 {
-    let first = start ?? now
-    start = first
-    while times.count <= Int(thread) { times.append(first) }
-    defer { times[Int(thread)] = now }
-    return now - times[Int(thread)]
   }
 
   static var fix: String {

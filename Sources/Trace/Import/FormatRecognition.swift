@@ -15,7 +15,9 @@ public struct FormatRecognition: Equatable, Sendable {
   ///
   /// A format of which every line is wins over those of which some are; without one, a format of half the lines or more
   /// wins. Throws `.format` when two win or none does, with what was tried.
-  init(head: [UInt8], of file: String, _ columns: CSVColumns) throws(TraceError) {
+  init(
+    head: [UInt8], of file: String, _ columns: CSVColumns, _ damon: DamonOptions = DamonOptions()
+  ) throws(TraceError) {
     guard !head.isEmpty else {
       throw TraceError(.empty, file: file, problem: "no bytes at all", fix: "check the command that makes them")
     }
@@ -23,8 +25,9 @@ public struct FormatRecognition: Equatable, Sendable {
       throw TraceError(
         .format, file: file, byte: 0, problem: "is a Pageferry trace already", fix: "use it as it is")
     }
+    try ForeignContainer.refuse(head, of: file)
     let isWhole = head.count < Self.headBytes
-    let trials = ImportFormat.allCases.map { Trial($0, head, isWhole: isWhole, columns) }
+    let trials = ImportFormat.allCases.map { Trial($0, head, isWhole: isWhole, columns, damon) }
     var best = trials.filter { $0.matched > 0 && $0.refused == 0 }
     if best.isEmpty { best = trials.filter { $0.matched > 0 && $0.matched >= $0.refused } }
     guard best.count == 1 else {
@@ -54,29 +57,64 @@ public struct FormatRecognition: Equatable, Sendable {
     /// Why no line was looked at.
     var obstacle: String?
 
-    init(_ format: ImportFormat, _ head: [UInt8], isWhole: Bool, _ columns: CSVColumns) {
+    init(
+      _ format: ImportFormat, _ head: [UInt8], isWhole: Bool, _ columns: CSVColumns, _ damon: DamonOptions
+    ) {
       self.format = format
-      if format == .oraclegeneral { tryRecords(head, isWhole: isWhole) } else { tryLines(head, isWhole, columns) }
-    }
-
-    private mutating func tryRecords(_ head: [UInt8], isWhole: Bool) {
-      let whole = head.count / OracleRecord.bytes
-      var last: UInt32 = 0
-      for i in 0..<whole {
-        let record = head.withUnsafeBytes { OracleRecord(at: $0.baseAddress! + i * OracleRecord.bytes) }
-        if record.objection(after: last) != nil {
-          refused += 1
-        } else if record.size == 0 {
-          passed += 1
-        } else {
-          matched += 1
-        }
-        last = record.time
+      var importer = TraceImporter(format: format)
+      importer.damon = damon
+      // Nobody wants the accesses.
+      importer.damon.isEveryPage = false
+      if let size = format.recordBytes {
+        tryRecords(importer, size, head, isWhole)
+      } else if format == .damon && JSONScanner.begins(head) {
+        tryJSON(importer, head, isWhole)
+      } else {
+        tryLines(importer, head, isWhole, columns)
       }
-      if isWhole && head.count % OracleRecord.bytes != 0 { refused += 1 }
     }
 
-    private mutating func tryLines(_ head: [UInt8], _ isWhole: Bool, _ columns: CSVColumns) {
+    private mutating func tryRecords(_ importer: TraceImporter, _ size: Int, _ head: [UInt8], _ isWhole: Bool) {
+      var state = ImportState()
+      var sink = NoSink()
+      head.withUnsafeBytes { raw in
+        guard let start = raw.baseAddress else { return }
+        for i in 0..<head.count / size {
+          do throws(TraceError) {
+            try importer.record(of: format, start + i * size, "", &sink, &state)
+          } catch {
+            refused += 1
+            // Nothing behind it is looked at.
+            if error.kind == .format {
+              obstacle = error.problem
+              return
+            }
+          }
+          state.records += 1
+        }
+      }
+      passed = state.passed
+      matched = state.records - passed - refused
+      if isWhole && head.count % size != 0 { refused += 1 }
+    }
+
+    private mutating func tryJSON(_ importer: TraceImporter, _ head: [UInt8], _ isWhole: Bool) {
+      var scanner = JSONScanner(head, file: "")
+      var state = ImportState()
+      var sink = NoSink()
+      do throws(TraceError) {
+        try importer.damonSnapshots(&scanner, &sink, &state) { _, _ in }
+      } catch {
+        // A head that is cut off ends in the middle of something.
+        if isWhole || error.kind != .truncated { refused += 1 }
+        if state.records == 0 { obstacle = error.problem }
+      }
+      matched = state.records
+    }
+
+    private mutating func tryLines(
+      _ importer: TraceImporter, _ head: [UInt8], _ isWhole: Bool, _ columns: CSVColumns
+    ) {
       var count = isWhole ? head.count : (head.lastIndex(of: 0x0A) ?? -1) + 1
       var lines = 0
       for i in 0..<count where head[i] == 0x0A {
@@ -91,7 +129,6 @@ public struct FormatRecognition: Equatable, Sendable {
         return
       }
       var text = LineReader(Array(head[..<count]), file: "")
-      let importer = TraceImporter(format: format)
       var state = ImportState()
       var sink = NoSink()
       do throws(ColumnProblem) {
@@ -140,6 +177,9 @@ extension ImportFormat {
     case .dramsim: "'0xADDRESS READ|WRITE CYCLE'"
     case .csv: "values under the columns that the first line names"
     case .oraclegeneral: "24 bytes of time, object, size and next request"
+    case .damon: "'target_id=N nr_regions=N START-END: FOUND AGE' or regions of JSON"
+    case .perfscript: "'PID/TID TIME: EVENT: ADDRESS'"
+    case .drmemtrace: "12 bytes of type, size and address"
     }
   }
 }

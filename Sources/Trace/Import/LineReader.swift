@@ -107,6 +107,13 @@ struct LineReader: ~Copyable {
       .malformed, file: file, line: lines + 1, byte: offset, problem: "\(problem): `\(shown)`", fix: fix)
   }
 
+  /// The error for more threads than a trace can have, at the line that starts at `cursor`.
+  func tooManyThreads(_ fix: String) -> TraceError {
+    var error = malformed("more than \(TraceFormat.maxThreads) threads", fix: fix)
+    error.kind = .limit
+    return error
+  }
+
   /// Passes over the line at `cursor`.
   mutating func skipLine() {
     while cursor < end && cursor[0] != 0x0A { cursor += 1 }

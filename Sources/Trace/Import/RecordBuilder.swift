@@ -171,10 +171,10 @@ struct RecordBuilder: ~Copyable, AccessSink {
     isComplete = options.maxRecords > 0 && writer.records >= options.maxRecords
   }
 
-  /// Writes the last record and closes the file.
-  consuming func finish() throws(TraceError) -> TraceHeader {
+  /// Writes the last record and closes the file. `notes` that are not empty go to the provenance, with what the filter left out.
+  consuming func finish(notes: [String] = []) throws(TraceError) -> TraceHeader {
     try flush()
-    let note = isFiltered ? filter.note : ""
-    return try writer.finish(cachedAccesses: cachedAccesses, filterNote: note)
+    let all = (isFiltered ? [filter.note] : []) + notes.filter { !$0.isEmpty }
+    return try writer.finish(cachedAccesses: cachedAccesses, filterNote: all.joined(separator: "; "))
   }
 }

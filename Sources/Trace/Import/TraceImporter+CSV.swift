@@ -58,24 +58,32 @@ extension TraceImporter {
       }
       gap = stated
     }
-    var thread: UInt16 = 0
+    var name: UInt64 = 0
     if let column = places.thread {
-      guard let name = spans[column].number else { throw text.malformed("no thread number", fix: Self.numberFix) }
-      guard let number = state.csv.number(ofThread: name) else {
-        throw text.malformed("more than \(TraceFormat.maxThreads) threads", fix: "leave them out: --columns thread=")
-      }
-      thread = number
+      guard let stated = spans[column].number else { throw text.malformed("no thread number", fix: Self.numberFix) }
+      name = stated
     }
+    var time: UInt64?
     if let column = places.time {
       guard let now = spans[column].number else { throw text.malformed("no time", fix: Self.numberFix) }
       let before = state.time ?? now
       guard state.elapsed(to: now) != nil else {
         throw text.malformed("time \(now) comes after time \(before)", fix: "sort the lines by time")
       }
-      gap = state.csv.elapsed(on: thread, to: now)
+      time = now
     }
-    sink.select(thread: thread, of: 0)
+    var process: UInt64 = 0
+    if let column = places.process {
+      guard let stated = spans[column].number else { throw text.malformed("no process number", fix: Self.numberFix) }
+      process = stated
+    }
+    guard let numbers = state.threads.numbers(of: name, in: process) else {
+      throw text.tooManyThreads("leave them out: --columns thread=")
+    }
+    if let time { gap = state.threads.elapsed(on: numbers.thread, to: time) }
+    sink.select(thread: numbers.thread, of: numbers.process)
     sink.work(gap)
+    if let time, state.csv.gapUnit == .nanoseconds { sink.stamp(time) }
     try sink.access(address, size: size, isWrite: isWrite)
   }
 

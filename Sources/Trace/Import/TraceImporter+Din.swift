@@ -28,14 +28,16 @@ extension TraceImporter {
         throw text.malformed("an access over the end of the address space", fix: Self.dinFix)
       }
       let hasBlank = skipBlanks(&p)
+      var stated: UInt64 = 0
       if kind >= 0x6C {
         guard hasBlank, let gap = decimalNumber(&p) else {
           throw text.malformed("no decimal gap below 2^32 after the address", fix: Self.dinFix)
         }
-        builder.work(gap)
+        stated = gap
         skipBlanks(&p)
       }
       guard p[0] == 0x0A else { throw text.malformed("something after the last word", fix: Self.dinFix) }
+      builder.work(stated)
       switch kind {
       case 0x32:
         state.instructions += 1

@@ -29,60 +29,31 @@ struct OracleRecord {
 }
 
 extension TraceImporter {
-  /// Reads all records: each request reads all pages of its object, at the addresses that `ObjectRanges` gives. Requests
-  /// of 0 bytes are passed over. The records read and their bytes.
-  func oracleGeneral(
-    _ input: ByteInput, _ builder: inout RecordBuilder, _ progress: (ImportProgress) -> Void
-  ) throws(TraceError) -> (lines: Int, bytes: Int) {
-    let room = OracleRecord.bytes << 12
-    let buffer = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
-    defer { buffer.deallocate() }
-    var ranges = ObjectRanges()
-    var records = 0
-    var last: UInt32?
-    func fail(_ kind: TraceError.Kind, _ problem: String, _ fix: String) -> TraceError {
-      TraceError(
-        kind, file: input.file, byte: records * OracleRecord.bytes, problem: "record \(records): \(problem)", fix: fix)
+  /// Reads the record at `raw`: a request reads all pages of its object, at the addresses that `ObjectRanges` gives. Requests of 0
+  /// bytes are passed over.
+  func oracleGeneral<Sink: AccessSink & ~Copyable>(
+    _ raw: UnsafeRawPointer, _ file: String, _ sink: inout Sink, _ state: inout ImportState
+  ) throws(TraceError) {
+    let record = OracleRecord(at: raw)
+    if let problem = record.objection(after: UInt32(state.time ?? 0)) {
+      throw badRecord(
+        .oraclegeneral, file, state, problem, fix: "check that the file is oracleGeneral and sorted by time")
     }
-    while !builder.isComplete {
-      let count = try input.read(into: buffer, count: room)
-      if count == 0 { break }
-      var offset = 0
-      while offset < count && !builder.isComplete {
-        guard count - offset >= OracleRecord.bytes else {
-          throw fail(
-            .truncated, "\(count - offset) bytes of \(OracleRecord.bytes)",
-            "fetch the file again, or cut it to a multiple of \(OracleRecord.bytes) bytes")
-        }
-        let record = OracleRecord(at: buffer + offset)
-        if let problem = record.objection(after: last ?? 0) {
-          throw fail(
-            .malformed, problem, "check that the file is oracleGeneral, sorted by time and not compressed by zstd")
-        }
-        builder.work(UInt64(record.time - (last ?? record.time)) * 1_000_000_000)
-        last = record.time
-        if record.size > 0 {
-          guard let address = ranges.address(of: record.object, bytes: record.size) else {
-            throw fail(.limit, "more than \(ObjectRanges.maxObjects) objects", "import fewer records, with --limit")
-          }
-          try read(address, bytes: record.size, &builder)
-        }
-        records += 1
-        offset += OracleRecord.bytes
-      }
-      progress(
-        ImportProgress(
-          bytesConsumed: input.consumed, totalBytes: input.total, lines: records, accesses: builder.accesses,
-          traceBytes: builder.traceBytes))
+    sink.work((state.elapsed(to: UInt64(record.time)) ?? 0) * 1_000_000_000)
+    sink.stamp(UInt64(record.time) * 1_000_000_000)
+    guard record.size > 0 else {
+      state.passed += 1
+      return
     }
-    return (records, records * OracleRecord.bytes)
-  }
-
-  private func read(_ address: UInt64, bytes: UInt32, _ builder: inout RecordBuilder) throws(TraceError) {
+    guard let address = state.ranges.address(of: record.object, bytes: record.size) else {
+      throw badRecord(
+        .oraclegeneral, file, state, "more than \(ObjectRanges.maxObjects) objects", kind: .limit,
+        fix: "import fewer records, with --limit")
+    }
     var done: UInt32 = 0
-    while done < bytes && !builder.isComplete {
-      let part = min(bytes - done, UInt32(TraceFormat.pageBytes))
-      try builder.access(address + UInt64(done), size: Int(part), isWrite: false)
+    while done < record.size && !sink.isComplete {
+      let part = min(record.size - done, UInt32(TraceFormat.pageBytes))
+      try sink.access(address + UInt64(done), size: Int(part), isWrite: false)
       done += part
     }
   }

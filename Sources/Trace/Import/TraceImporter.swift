@@ -1,37 +1,5 @@
 // Traces of other tools to Pageferry's format, line by line or record by record in bounded memory.
 
-/// Formats that can be imported. docs/cli.md says what becomes of their fields.
-public enum ImportFormat: String, Sendable, CaseIterable {
-  /// `valgrind --tool=lackey --trace-mem=yes`.
-  case lackey
-  /// Dinero: `0|1|2 ADDRESS`, or `l|s ADDRESS GAP`; addresses in hexadecimal.
-  case din
-  /// CPU traces of Ramulator 1: `INSTRUCTIONS READ [WRITEBACK]`.
-  case ramulator
-  /// DRAMsim3, and the k6 and mase traces of DRAMSim2: `0xADDRESS READ|WRITE CYCLE`.
-  case dramsim
-  /// Comma-separated columns under a line that names them.
-  case csv
-  /// libCacheSim's binary records of 24 bytes: time, object, size, next access.
-  case oraclegeneral
-
-  /// What is counted in `ImportProgress.lines`.
-  public var unitName: String { self == .oraclegeneral ? "records" : "lines" }
-  /// What the addresses are.
-  var addressKind: AddressKind {
-    switch self {
-    case .lackey, .din, .ramulator, .csv: .virtual
-    case .dramsim: .physical
-    case .oraclegeneral: .pageNumber
-    }
-  }
-}
-
-extension ImportFormat {
-  /// Whether the reader states when each access was, in nanoseconds.
-  var hasTimes: Bool { false }
-}
-
 /// How far an import is.
 public struct ImportProgress: Sendable, Equatable {
   /// Bytes taken from the input file (compressed, if it is).
@@ -60,45 +28,23 @@ public struct ImportResult: Sendable, Equatable {
   public var accesses: Int
   /// Instruction fetches found in the input.
   public var instructions: Int
+  /// Lines or records that were skipped.
+  public var skipped: SkippedInput
+  /// What else a user of the trace should know.
+  public var notes: [String]
 }
 
-/// What a reader knows from the lines before.
-struct ImportState {
-  /// Instruction fetches found.
-  var instructions = 0
-  /// Lines that are none of an access: empty ones, and the tool's own.
-  var passed = 0
-  /// Time of the last access, in formats that state one.
-  var time: UInt64?
-  /// Where the columns are; set before the first line of csv.
-  var csv = CSVLayout()
-
-  /// Passes over the line at the cursor if it is empty; if not, `p` is its first byte that is no blank.
-  @inline(__always)
-  mutating func passesEmptyLine(_ text: inout LineReader, _ p: inout UnsafePointer<UInt8>) -> Bool {
-    skipBlanks(&p)
-    guard p[0] == 0x0A else { return false }
-    text.skipLine()
-    passed += 1
-    return true
-  }
-
-  /// Time from the last access to this one, 0 for the first; nil when the clock ran backwards.
-  mutating func elapsed(to now: UInt64) -> UInt64? {
-    let last = time ?? now
-    guard now >= last else { return nil }
-    time = now
-    return now - last
-  }
-}
-
-/// Imports a trace of another tool, plain or gzip, from a file or standard input.
+/// Imports a trace of another tool, plain or compressed, from a file or standard input.
 public struct TraceImporter: Sendable {
   /// Nil to recognise it.
   public var format: ImportFormat?
   public var options: ImportOptions
   /// Which columns of a csv file are which field.
   public var columns: CSVColumns
+  /// How DAMON's counts become accesses.
+  public var damon = DamonOptions()
+  /// Whether lines and records that are not in the format are skipped and counted. More than half of them are an error even so.
+  public var isLenient = false
 
   public init(
     format: ImportFormat? = nil, options: ImportOptions = ImportOptions(), columns: CSVColumns = CSVColumns()
@@ -133,6 +79,7 @@ public struct TraceImporter: Sendable {
         .usage, file: input, problem: "a TLB without a cache: every access reaches memory and the page table",
         fix: "name caches too, as in --cache 32KiB:8,1MiB:16")
     }
+    try damon.check()
   }
 
   /// Reads all of `bytes`, or as much as the record limit takes. `begin` is called when the output file is there, `end` when no
@@ -147,40 +94,40 @@ public struct TraceImporter: Sendable {
     var state = ImportState()
     if format == .csv, try text.fill() { state.csv = try csvLayout(&text) }
     let unit = gapUnit(of: format, state)
+    var options = options
+    // Samples of one page may lie seconds apart.
+    if format.isSampled { options.coalesce = false }
     var provenance = provenance
     if provenance.options.isEmpty {
       provenance.options =
         "import \(format.rawValue): \(options.description)" + (columns.isEmpty ? "" : ", columns \(columns)")
+        + (format == .damon ? ", \(damon.description)" : "") + (isLenient ? ", lenient" : "")
     }
     let writer = try TraceWriter(
-      path: output, layout: options.layout(addressKind: format.addressKind, gapUnit: unit, hasTimes: format.hasTimes),
+      path: output,
+      layout: options.layout(
+        addressKind: format.addressKind, gapUnit: unit,
+        hasTimes: format.hasTimes || (format == .csv && unit == .nanoseconds)),
       provenance: provenance, level: options.level, reading: bytes.identity, guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options, gapUnit: unit)
-    var count = (lines: 0, bytes: 0)
     try begin()
-    if format == .oraclegeneral {
-      count = try oracleGeneral(bytes, &builder, progress)
-    } else {
-      while !builder.isComplete, try text.fill() {
-        try lines(of: format, &text, &builder, &state)
-        progress(
-          ImportProgress(
-            bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: text.lines, accesses: builder.accesses,
-            traceBytes: builder.traceBytes))
-      }
-      count = (text.lines, text.offset - (text.endsWithoutLineFeed ? 1 : 0))
+    let count = try read(format, bytes, &text, &builder, &state) { builder, lines in
+      progress(
+        ImportProgress(
+          bytesConsumed: bytes.consumed, totalBytes: bytes.total, lines: lines, accesses: builder.accesses,
+          traceBytes: builder.traceBytes))
     }
     end()
     guard builder.accesses > 0 else {
       throw TraceError(
         .empty, file: bytes.file, problem: "no access in \(count.lines) \(format.unitName) (\(count.bytes) bytes)",
-        fix: emptyFix(format))
+        fix: format.emptyFix)
     }
     let found = builder.accesses
-    let header = try builder.finish()
+    let header = try builder.finish(notes: state.notes + [state.skipped.note(for: format)])
     return ImportResult(
       format: format, header: header, lines: count.lines, textBytes: count.bytes, accesses: found,
-      instructions: state.instructions)
+      instructions: state.instructions, skipped: state.skipped, notes: state.notes)
   }
 
   private func chosenFormat(
@@ -188,7 +135,8 @@ public struct TraceImporter: Sendable {
   ) throws(TraceError) -> ImportFormat {
     var chosen = format
     if chosen == nil {
-      let found = try FormatRecognition(head: try bytes.head(FormatRecognition.headBytes), of: bytes.file, columns)
+      let found = try FormatRecognition(
+        head: try bytes.head(FormatRecognition.headBytes), of: bytes.file, columns, damon)
       recognised(found)
       chosen = found.format
     }
@@ -197,40 +145,20 @@ public struct TraceImporter: Sendable {
         .usage, file: bytes.file, problem: "columns are named for \(chosen?.rawValue ?? "no format")",
         fix: "only csv has columns; leave --columns out or give --format csv")
     }
+    guard chosen == .damon || damon == DamonOptions() else {
+      throw TraceError(
+        .usage, file: bytes.file, problem: "DAMON's options are given for \(chosen.rawValue)",
+        fix: "leave --damon-sample-us, --damon-aggr-us and --damon-every-page out or give --format damon")
+    }
     return chosen
   }
 
   private func gapUnit(of format: ImportFormat, _ state: ImportState) -> GapUnit {
     switch format {
-    case .lackey, .din, .ramulator: .instructions
+    case .lackey, .din, .ramulator, .drmemtrace: .instructions
     case .dramsim: .cycles
     case .csv: state.csv.gapUnit
-    case .oraclegeneral: .nanoseconds
-    }
-  }
-
-  /// Parses the lines now in `text`, each to one or two accesses.
-  func lines<Sink: AccessSink & ~Copyable>(
-    of format: ImportFormat, _ text: inout LineReader, _ sink: inout Sink, _ state: inout ImportState
-  ) throws(TraceError) {
-    switch format {
-    case .lackey: try lackey(&text, &sink, &state)
-    case .din: try din(&text, &sink, &state)
-    case .ramulator: try ramulator(&text, &sink, &state)
-    case .dramsim: try dramsim(&text, &sink, &state)
-    case .csv: try csv(&text, &sink, &state)
-    case .oraclegeneral: preconditionFailure("a binary format has no lines")
-    }
-  }
-
-  private func emptyFix(_ format: ImportFormat) -> String {
-    switch format {
-    case .lackey: "run valgrind with --tool=lackey --trace-mem=yes and send its log here: --log-fd=9 9>&1"
-    case .din: "check that the file has `0|1|2 ADDRESS` or `l|s ADDRESS GAP` lines"
-    case .ramulator: "check that the file has `INSTRUCTIONS READ [WRITEBACK]` lines"
-    case .dramsim: "check that the file has `0xADDRESS READ|WRITE CYCLE` lines"
-    case .csv: "check that the file has lines under the one that names the columns"
-    case .oraclegeneral: "check that the file has records, and objects of more than 0 bytes"
+    case .oraclegeneral, .damon, .perfscript: .nanoseconds
     }
   }
 }
