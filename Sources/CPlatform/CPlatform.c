@@ -1,4 +1,14 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
 #include "CPlatform.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 __attribute__((target("sse4.2"))) static uint32_t crc32c_instruction(uint32_t crc, const uint8_t *p, size_t n) {
   uint64_t c = crc;
@@ -32,3 +42,12 @@ uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length) {
 extern char **environ;
 
 char **pf_environment(void) { return environ; }
+
+void pf_wait32(void *word, uint32_t value, int milliseconds) {
+  struct timespec time = {0, milliseconds * 1000000L};
+  syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);
+}
+
+void pf_wake32(void *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
+int pf_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
