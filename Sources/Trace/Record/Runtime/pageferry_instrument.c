@@ -9,12 +9,14 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -174,6 +176,20 @@ static void pf_publish(struct pf_lane *lane) {
   }
 }
 
+// Whether the recorder runs no more. One that nobody has waited for yet is a zombie, and takes signals as ever.
+static int pf_is_gone(int32_t recorder) {
+  if (kill(recorder, 0) != 0) return errno == ESRCH;
+  char name[32], text[512];
+  snprintf(name, sizeof name, "/proc/%d/stat", (int)recorder);
+  int descriptor = open(name, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return 0;
+  ssize_t count = read(descriptor, text, sizeof text - 1);
+  close(descriptor);
+  text[count < 0 ? 0 : count] = 0;
+  const char *state = strrchr(text, ')');
+  return state && (state[2] == 'Z' || state[2] == 'X');
+}
+
 // Waits for room in the ring; whether there is some. There is none for a recorder that wants no more or is gone.
 static int pf_await(struct pf_lane *lane) {
   int tries = 0;
@@ -189,7 +205,7 @@ static int pf_await(struct pf_lane *lane) {
     __atomic_store_n(&lane->waiting, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&lane->read, __ATOMIC_SEQ_CST) == read) pf_futex(&lane->read, FUTEX_WAIT, read, 100);
     __atomic_store_n(&lane->waiting, 0, __ATOMIC_RELAXED);
-    if (kill(pf_head->recorder, 0) != 0 && errno == ESRCH) {
+    if (pf_is_gone(pf_head->recorder)) {
       __atomic_store_n(&pf_head->gone, 1, __ATOMIC_RELEASE);
       __atomic_store_n(&pf_state, PF_OFF, __ATOMIC_RELEASE);
     }
