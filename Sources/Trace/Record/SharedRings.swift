@@ -175,19 +175,17 @@ final class SharedRings {
     return true
   }
 
-  /// Reads what is in pieces that are not full yet, in the order in which the threads made their first access.
+  /// Reads what is in the piece of each lane that comes next, in the order in which the threads made their first access.
   func readOpen(_ builder: inout RecordBuilder) throws(TraceError) {
-    for lane in lanesInUse.sorted(by: { $0.thread < $1.thread }) where lane.full == lane.read {
-      try readOpen(lane, &builder)
-    }
+    for lane in lanesInUse.sorted(by: { $0.thread < $1.thread }) { try readOpen(lane, &builder) }
   }
 
-  /// The same before a thread is read for the first time, of those that were there before it.
+  /// The same before a thread is read for the first time, of those that were there before it. Their pieces that were full earlier
+  /// have been read: if one of them started it, that is in the piece that comes next, full by now or not.
   private func readOpen(_ builder: inout RecordBuilder, before new: LaneView) throws(TraceError) {
     let thread = new.thread
     guard thread >= numbers.count || numbers[thread] == nil else { return }
-    for lane in lanesInUse.filter({ $0.thread < thread }).sorted(by: { $0.thread < $1.thread })
-    where lane.full == lane.read {
+    for lane in lanesInUse.sorted(by: { $0.thread < $1.thread }) where lane.thread < thread {
       try readOpen(lane, &builder)
     }
   }
