@@ -168,6 +168,62 @@ private let hasClang: Bool = {
     #expect(recording.result.accesses >= 600_002 && recording.result.accesses < 601_000)
   }
 
+  @Test func `threads that come and go share the memory`() throws {
+    let recording = try record(
+      """
+      static volatile long x[1500];
+      static void *run(void *number) {
+        x[(long)number] = 1;
+        return NULL;
+      }
+      int main(int argc, char **arguments) {
+        unsigned long where[] = {(unsigned long)x};
+        x[0] = argc;
+        for (long i = 1; i < 1500; i++) {
+          pthread_t one;
+          pthread_create(&one, NULL, run, (void *)i);
+          pthread_join(one, NULL);
+        }
+        say(arguments[1], where, 1);
+        return 0;
+      }
+      """, Scratch())
+    let base = try #require(recording.said.first)
+    let stores = recording.records.filter { $0.address >= base && $0.address < base + 12_000 }
+    #expect(stores.map(\.address) == (0..<1500).map { base + 8 * $0 })
+    #expect(stores.map(\.thread) == Array(0..<1500))
+  }
+
+  @Test func `more threads at once than there are rings is an error`() throws {
+    let scratch = try Scratch()
+    let program = try build(
+      """
+      enum { count = 1030 };
+      static pthread_barrier_t all;
+      static volatile long x[count];
+      static void *run(void *number) {
+        x[(long)number] = 1;
+        pthread_barrier_wait(&all);
+        return NULL;
+      }
+      int main(void) {
+        static pthread_t threads[count];
+        pthread_attr_t small;
+        pthread_attr_init(&small);
+        pthread_attr_setstacksize(&small, 65536);
+        pthread_barrier_init(&all, NULL, count);
+        for (long i = 0; i < count; i++) if (pthread_create(&threads[i], &small, run, (void *)i)) abort();
+        for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
+        return 0;
+      }
+      """, scratch)
+    let error = #expect(throws: TraceError.self) {
+      _ = try InstrumentedRecorder([program]).run(output: scratch.path("t.pft"), commandText: "")
+    }
+    #expect(error?.kind == .limit && error?.problem == "more than 1024 threads at once")
+    #expect(!scratch.names.contains("t.pft"))
+  }
+
   @Test func `more accesses than the ring holds come whole and in order`() throws {
     let recording = try record(
       """
