@@ -30,6 +30,7 @@ final class SharedRings {
     static let recorder = 20
     static let owner = 24
     static let stop = 28
+    static let threads = 32
     static let lanesUsed = 36
     static let crowded = 40
     static let sleeping = 44
@@ -163,6 +164,8 @@ final class SharedRings {
         try readOpen(&builder, before: lane)
         try readOpen(lane, &builder)
         clear(lane)
+        // Nobody's, until its next thread has said who it is.
+        pf_store32(lane.start + Lane.thread, .max)
         pf_store32(lane.start + Lane.state, Lane.free)
       }
     }
@@ -177,7 +180,8 @@ final class SharedRings {
 
   /// Reads what is in the piece of each lane that comes next, in the order in which the threads made their first access.
   func readOpen(_ builder: inout RecordBuilder) throws(TraceError) {
-    for lane in lanesInUse.sorted(by: { $0.thread < $1.thread }) { try readOpen(lane, &builder) }
+    // A thread that begins while the lanes are looked at may be seen before the one that started it.
+    try readOpen(&builder, below: Int(pf_load32(base + Head.threads)))
   }
 
   /// The same before a thread is read for the first time, of those that were there before it. Their pieces that were full earlier
@@ -185,7 +189,13 @@ final class SharedRings {
   private func readOpen(_ builder: inout RecordBuilder, before new: LaneView) throws(TraceError) {
     let thread = new.thread
     guard thread >= numbers.count || numbers[thread] == nil else { return }
-    for lane in lanesInUse.sorted(by: { $0.thread < $1.thread }) where lane.thread < thread {
+    try readOpen(&builder, below: thread)
+  }
+
+  private func readOpen(_ builder: inout RecordBuilder, below end: Int) throws(TraceError) {
+    // A lane that is free may get another thread at any time: what is sorted must not change meanwhile.
+    let all = lanesInUse.map { (thread: $0.thread, lane: $0) }.filter { $0.thread < end }
+    for (thread, lane) in all.sorted(by: { $0.thread < $1.thread }) where lane.thread == thread {
       try readOpen(lane, &builder)
     }
   }

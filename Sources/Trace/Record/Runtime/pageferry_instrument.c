@@ -145,24 +145,11 @@ static void pf_start(void) {
 
 static uint64_t *pf_ring(struct pf_lane *lane) { return (uint64_t *)((char *)lane + 4096); }
 
-// Takes a lane for this thread; whether there was one.
-static int pf_enter(void) {
-  size_t bytes = 4096 + (size_t)pf_head->chunks * pf_head->chunk_entries * 8;
-  if (pf_number == 0) pf_number = 1 + __atomic_fetch_add(&pf_head->threads, 1, __ATOMIC_RELAXED);
-  for (uint32_t i = 0; i < pf_head->lanes; i++) {
-    struct pf_lane *lane = (struct pf_lane *)((char *)pf_head + 4096 + i * bytes);
-    uint32_t state = PF_FREE;
-    if (!__atomic_compare_exchange_n(&lane->state, &state, PF_USED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) continue;
-    lane->thread = pf_number - 1;
-    uint32_t used = __atomic_load_n(&pf_head->lanes_used, __ATOMIC_RELAXED);
-    while (used <= i
-           && !__atomic_compare_exchange_n(&pf_head->lanes_used, &used, i + 1, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
-    pf_lane = lane;
-    pthread_setspecific(pf_key, lane);
-    return 1;
+static void pf_wake(void) {
+  if (__atomic_load_n(&pf_head->sleeping, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&pf_head->sleeping, 0, __ATOMIC_SEQ_CST)) {
+    __atomic_fetch_add(&pf_head->signal, 1, __ATOMIC_SEQ_CST);
+    pf_futex(&pf_head->signal, FUTEX_WAKE, 1, 0);
   }
-  __atomic_store_n(&pf_head->crowded, 1, __ATOMIC_RELEASE);
-  return 0;
 }
 
 // Hands the chunk that is full to the recorder.
@@ -170,10 +157,7 @@ static void pf_publish(struct pf_lane *lane) {
   uint32_t full = lane->full;
   lane->ticket[full % pf_head->chunks] = __atomic_fetch_add(&pf_head->tickets, 1, __ATOMIC_RELAXED);
   __atomic_store_n(&lane->full, full + 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&pf_head->sleeping, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&pf_head->sleeping, 0, __ATOMIC_SEQ_CST)) {
-    __atomic_fetch_add(&pf_head->signal, 1, __ATOMIC_SEQ_CST);
-    pf_futex(&pf_head->signal, FUTEX_WAKE, 1, 0);
-  }
+  pf_wake();
 }
 
 // Whether the recorder runs no more. One that nobody has waited for yet is a zombie, and takes signals as ever.
@@ -188,6 +172,50 @@ static int pf_is_gone(int32_t recorder) {
   text[count < 0 ? 0 : count] = 0;
   const char *state = strrchr(text, ')');
   return state && (state[2] == 'Z' || state[2] == 'X');
+}
+
+// A program whose recorder is gone goes on without.
+static void pf_check_recorder(void) {
+  if (!pf_is_gone(pf_head->recorder)) return;
+  __atomic_store_n(&pf_head->gone, 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&pf_state, PF_OFF, __ATOMIC_RELEASE);
+}
+
+// Takes the lane if it is free; its state before.
+static uint32_t pf_take(struct pf_lane *lane, uint32_t index) {
+  uint32_t state = PF_FREE;
+  if (!__atomic_compare_exchange_n(&lane->state, &state, PF_USED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return state;
+  __atomic_store_n(&lane->thread, pf_number - 1, __ATOMIC_RELEASE);
+  uint32_t used = __atomic_load_n(&pf_head->lanes_used, __ATOMIC_RELAXED);
+  while (used <= index
+         && !__atomic_compare_exchange_n(&pf_head->lanes_used, &used, index + 1, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {}
+  pf_lane = lane;
+  pthread_setspecific(pf_key, lane);
+  return PF_FREE;
+}
+
+// Takes a lane for this thread; whether there was one. Those of threads that have ended are waited for.
+static int pf_enter(void) {
+  size_t bytes = 4096 + (size_t)pf_head->chunks * pf_head->chunk_entries * 8;
+  if (pf_number == 0) pf_number = 1 + __atomic_fetch_add(&pf_head->threads, 1, __ATOMIC_RELAXED);
+  for (unsigned tries = 1; pf_wants(); tries++) {
+    int has_left = 0;
+    for (uint32_t i = 0; i < pf_head->lanes; i++) {
+      uint32_t state = pf_take((struct pf_lane *)((char *)pf_head + 4096 + i * bytes), i);
+      if (state == PF_FREE) return 1;
+      has_left |= state == PF_LEFT;
+    }
+    if (!has_left) {
+      __atomic_store_n(&pf_head->crowded, 1, __ATOMIC_RELEASE);
+      return 0;
+    }
+    pf_busy = 2;
+    pf_wake();
+    struct timespec pause = {0, 100000};
+    nanosleep(&pause, NULL);
+    if (tries % 1024 == 0) pf_check_recorder();
+  }
+  return 0;
 }
 
 // Waits for room in the ring; whether there is some. There is none for a recorder that wants no more or is gone.
@@ -205,10 +233,7 @@ static int pf_await(struct pf_lane *lane) {
     __atomic_store_n(&lane->waiting, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&lane->read, __ATOMIC_SEQ_CST) == read) pf_futex(&lane->read, FUTEX_WAIT, read, 100);
     __atomic_store_n(&lane->waiting, 0, __ATOMIC_RELAXED);
-    if (pf_is_gone(pf_head->recorder)) {
-      __atomic_store_n(&pf_head->gone, 1, __ATOMIC_RELEASE);
-      __atomic_store_n(&pf_state, PF_OFF, __ATOMIC_RELEASE);
-    }
+    pf_check_recorder();
   }
 }
 
