@@ -34,7 +34,10 @@ let package = Package(
       swiftSettings: model),
 
     // Input.
-    .target(name: "Trace", dependencies: ["Units", "CPlatform", "CZlib", "CZstd"]),
+    // The C file is for recorded programs: `trace record --print-runtime` hands it out, and nothing here is linked with it.
+    .target(
+      name: "Trace", dependencies: ["Units", "CPlatform", "CZlib", "CZstd"],
+      resources: [.embedInCode("Record/Runtime/pageferry_instrument.c")]),
     .target(
       name: "Workload",
       dependencies: [

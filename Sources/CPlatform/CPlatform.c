@@ -1,4 +1,14 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
 #include "CPlatform.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 // The instruction takes three cycles and can be begun in each: three lanes of a buffer are summed side by side, and their sums
 // joined. A sum moves over a lane of zeros as a linear map of its 32 bits, looked up byte by byte.
@@ -6,6 +16,7 @@ enum { LANE = 1024 };
 static uint32_t over_lane[4][256];
 
 __attribute__((target("sse4.2"), constructor)) static void make_over_lane(void) {
+  __builtin_cpu_init();
   if (!__builtin_cpu_supports("sse4.2")) return;
   uint32_t images[32];
   for (int bit = 0; bit < 32; bit++) {
@@ -73,3 +84,12 @@ uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length) {
 extern char **environ;
 
 char **pf_environment(void) { return environ; }
+
+void pf_wait32(void *word, uint32_t value, int milliseconds) {
+  struct timespec time = {0, milliseconds * 1000000L};
+  syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);
+}
+
+void pf_wake32(void *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+
+int pf_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }

@@ -3,15 +3,16 @@
 import ArgumentParser
 import Trace
 
-/// Records a program with valgrind.
+/// Records a program with valgrind, or natively one that was built for it.
 struct TraceRecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record",
-    abstract: "Run a program under valgrind and write the trace of its accesses.",
+    abstract: "Run a program and write the trace of its accesses.",
     discussion: """
-      The program runs about 100 times slower, with the standard input, output and error of this command; what this command \
-      says goes to standard error. Needs valgrind (apt-get install valgrind). Without --cache every access is kept, \
-      those to one page that follow each other in one record.
+      Under valgrind (apt-get install valgrind) the program runs about 100 times slower. With --instrument it runs natively, \
+      and its threads are told apart; it must be built for that, and --print-runtime gives what that takes. It has the \
+      standard input, output and error of this command; what this command says goes to standard error. Without --cache every \
+      access is kept, those to one page that follow each other in one record.
 
       Processes that the program starts are not recorded: name the program itself, not a script around it.
 
@@ -20,6 +21,10 @@ struct TraceRecordCommand: ParsableCommand {
         pageferry trace record --cache 32KiB:8 -- sqlite3 :memory: < shop.sql
         pageferry trace record -o s.pft --max-records 1000000 -- ./solver --steps 10
 
+        pageferry trace record --print-runtime pf
+        clang -O2 @pf/pageferry_instrument.flags solver.c pf/pageferry_instrument.c -o solver
+        pageferry trace record --instrument --cache 32KiB:8,1MiB:16 -- ./solver
+
       Exit status: 1 when the program failed too; its trace is kept then, and whole.
       """)
 
@@ -27,6 +32,14 @@ struct TraceRecordCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var keep: KeepOptions
+
+  @Flag(help: "Run the program natively; it was built as --print-runtime says.")
+  var instrument = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the runtime for such programs into this folder, and print how to build them.", valueName: "folder"))
+  var printRuntime: String?
 
   @Flag(help: "Take instruction fetches as reads, not as time between accesses.")
   var instructions = false
@@ -45,6 +58,19 @@ struct TraceRecordCommand: ParsableCommand {
   var program: [String] = []
 
   func validate() throws {
+    if let printRuntime {
+      if printRuntime.isEmpty { throw ValidationError("--print-runtime: the name is empty; name a folder") }
+      if !program.isEmpty { throw ValidationError("--print-runtime records nothing; leave the program out") }
+      return
+    }
+    if instrument && instructions {
+      throw ValidationError("--instructions: an instrumented program tells of loads and stores; leave --instrument out")
+    }
+    if instrument && program.isEmpty {
+      throw ValidationError(
+        "name the program to record after --, as in: pageferry trace record --instrument -- ./solver "
+          + "(--print-runtime FOLDER says how to build it)")
+    }
     guard let name = program.first, !name.isEmpty else {
       throw ValidationError("name the program to record after --, as in: pageferry trace record -- sort big.txt")
     }
@@ -53,6 +79,7 @@ struct TraceRecordCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let printRuntime { return try writeRuntime(printRuntime) }
     var options = ImportOptions()
     options.instructions = instructions
     options.skipAccesses = skipAccesses
@@ -65,12 +92,16 @@ struct TraceRecordCommand: ParsableCommand {
     defer { Interrupt.removes(nil) }
     let clock = ContinuousClock()
     let start = clock.now
-    let result = try TraceRecorder(program, options: options).run(
-      output: output, commandText: program.map(Shell.quoted).joined(separator: " "),
-      guarding: Interrupt.removes(_:madeBy:), processGuard: Interrupt.ends(changedBy:)
-    ) { p in
-      bar.show(p.accesses, of: 0, Self.words(p, clock.now - start))
-    }
+    let text = program.map(Shell.quoted).joined(separator: " ")
+    let show = { (p: ImportProgress) in bar.show(p.accesses, of: 0, Self.words(p, clock.now - start)) }
+    let result =
+      instrument
+      ? try InstrumentedRecorder(program, options: options).run(
+        output: output, commandText: text, guarding: Interrupt.removes(_:madeBy:),
+        processGuard: Interrupt.ends(changedBy:), progress: show)
+      : try TraceRecorder(program, options: options).run(
+        output: output, commandText: text, guarding: Interrupt.removes(_:madeBy:),
+        processGuard: Interrupt.ends(changedBy:), progress: show)
     Interrupt.removes(nil)
     bar.end()
     if !quiet { Console.plain(summary(result, output)) }
@@ -94,9 +125,32 @@ struct TraceRecordCommand: ParsableCommand {
   }
 
   private func summary(_ result: RecordResult, _ output: String) -> String {
-    let header = result.imported.header
-    return "\(output): \(header.records) records of \(result.imported.accesses) accesses, "
+    let header = result.header
+    return "\(output): \(header.records) records of \(result.accesses) accesses, "
       + "\(header.footprintPages) pages, \(header.fileBytes) bytes"
+      + (result.lostAccesses > 0 ? "; \(result.lostAccesses) accesses of signal handlers are not in it" : "")
       + (result.wasStopped ? "; the program was ended at \(maxRecords) records\n" : "\n")
+  }
+
+  /// Writes the runtime and prints how to build with it.
+  private func writeRuntime(_ folder: String) throws {
+    let files = try InstrumentRuntime.write(to: folder)
+    let (source, flags) = (Shell.quoted(files.source), Shell.quoted(files.flags))
+    try Console.out(
+      """
+      Compile the program's C and C++ files with clang 16 or later and these flags, and link the runtime into the program:
+
+        clang -O2 -g @\(flags) solver.c \(source) -o solver -lpthread
+        clang++ -O2 -g @\(flags) -c solver.cpp
+        clang -O2 -c \(source)
+        clang++ solver.o pageferry_instrument.o -o solver -lpthread
+
+      Then record it, at near its own speed:
+
+        pageferry trace record --instrument --cache 32KiB:8,1MiB:16 -- ./solver
+
+      Only code that is compiled so is recorded; the same program runs as ever when it is not.
+
+      """)
   }
 }

@@ -84,6 +84,12 @@ private let hasValgrind: Bool = {
     #expect(try Command.run("trace", "record", "true").status == 2)
     #expect(try Command.run("trace", "record", "--max-records", "-1", "--", "true").status == 2)
     #expect(try Command.run("trace", "record", "--cache", "3", "--", "true").status == 2)
+    #expect(try Command.run("trace", "record", "--instrument", "--instructions", "--", "true").status == 2)
+    #expect(try Command.run("trace", "record", "--print-runtime", "").status == 2)
+    #expect(try Command.run("trace", "record", "--print-runtime", "none/pf", "--", "true").status == 2)
+    #expect(try Command.run("trace", "record", "--print-runtime", "none/pf").status == 1)
+    let unnamed = try Command.run("trace", "record", "--instrument")
+    #expect(unnamed.status == 2 && unnamed.error.contains("(--print-runtime FOLDER says how to build it)"))
     #expect(try Command.run("trace", "cut", "a.pft", "-o", "b.pft", "--threads", "x").status == 2)
     #expect(try Command.run("trace", "cat", "a.pft", "--last", "1", "--from", "1").status == 2)
   }

@@ -1,4 +1,4 @@
-// The few things Swift cannot say: prefetch, the CPU's CRC-32C instruction, the environment.
+// The few things Swift cannot say: prefetch, the CPU's CRC-32C instruction, the environment, words shared with another process.
 #ifndef PAGEFERRY_CPLATFORM_H
 #define PAGEFERRY_CPLATFORM_H
 
@@ -16,5 +16,21 @@ uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length);
 
 /// The environment, to be handed on to another program: Swift takes `environ` for a shared variable.
 char **pf_environment(void);
+
+/// A word that another process writes, and everything that it wrote before.
+static inline uint32_t pf_load32(const void *word) { return __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST); }
+static inline uint64_t pf_load64(const void *word) { return __atomic_load_n((const uint64_t *)word, __ATOMIC_ACQUIRE); }
+
+/// Shows another process the word, and everything that was written before.
+static inline void pf_store32(void *word, uint32_t value) { __atomic_store_n((uint32_t *)word, value, __ATOMIC_SEQ_CST); }
+
+/// Sleeps while the shared word is `value`, until it is woken or `milliseconds` (below 1000) are over: futex(2).
+void pf_wait32(void *word, uint32_t value, int milliseconds);
+
+/// Wakes all that sleep at the shared word.
+void pf_wake32(void *word);
+
+/// Memory of its own under a descriptor that closes on exec, as memfd_create(2); -1 and errno when there is none.
+int pf_memory_file(const char *name);
 
 #endif

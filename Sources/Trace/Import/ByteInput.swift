@@ -24,6 +24,9 @@ final class ByteInput {
   /// Whether the writer is gone, for a pipe that others may hold open.
   private let hasEnded: (() -> Bool)?
   private static let chunk = 1 << 18
+  /// Microseconds between two looks into an empty pipe. poll(2) would slow the writer down: a pipe that was ever polled wakes its
+  /// readers at each write (Linux, fs/pipe.c, poll_usage), and valgrind writes line by line.
+  private static let nap: UInt32 = 1_000
   /// Bytes that the last read got.
   private var lastRead = chunk
   private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
@@ -61,6 +64,7 @@ final class ByteInput {
     total = nil
     identity = nil
     self.hasEnded = hasEnded
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
   }
 
   deinit {
@@ -91,10 +95,10 @@ final class ByteInput {
       rawStart = 0
       rawEnd = 0
     }
-    if let hasEnded, !awaitBytes(hasEnded) {
-      isAtEnd = true
-      return 0
-    }
+    // A writer of single lines would have this reader up for each of them. A pipe that had little in it is let fill for a while.
+    if hasEnded != nil && lastRead < Self.chunk / 4 { usleep(Self.nap) }
+    var naps = 0
+    var isLastLook = false
     while true {
       let n = readDescriptor(descriptor, raw + rawEnd, Self.chunk - rawEnd)
       if n >= 0 {
@@ -104,18 +108,16 @@ final class ByteInput {
         lastRead = n
         return n
       }
-      if errno != EINTR { throw TraceError.system("read", file) }
-    }
-  }
-
-  /// Waits for bytes or the end of the pipe; false when neither can be expected.
-  private func awaitBytes(_ hasEnded: () -> Bool) -> Bool {
-    // A writer of single lines would wake this reader for each of them. A pipe that had little in it is let fill for a while.
-    if lastRead < Self.chunk / 4 { usleep(1_000) }
-    var pipe = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    while true {
-      if poll(&pipe, 1, 100) > 0 { return true }
-      if hasEnded() { return poll(&pipe, 1, 0) > 0 }
+      if errno == EINTR { continue }
+      guard errno == EAGAIN, let hasEnded else { throw TraceError.system("read", file) }
+      if isLastLook {
+        isAtEnd = true
+        return 0
+      }
+      naps += 1
+      // A writer that was there at the last look and is gone now has written in between.
+      if naps % 32 == 0 { isLastLook = hasEnded() }
+      if !isLastLook { usleep(Self.nap) }
     }
   }
 

@@ -69,14 +69,16 @@ final class ChildProcess {
   init(guarding: @escaping ProcessGuard) { self.guarding = guarding }
 
   /// Starts `path`. Of the descriptors that this process closes on exec, the program gets `descriptors`, under the second
-  /// numbers. Signals that are blocked here to be waited for are not blocked there.
+  /// numbers, and the variables `environment` beside this process's. Signals that are blocked here to be waited for are not blocked
+  /// there.
   func start(
-    _ path: String, _ arguments: [String], descriptors: [(own: Int32, its: Int32)]
+    _ path: String, _ arguments: [String], descriptors: [(own: Int32, its: Int32)],
+    environment: [(name: String, value: String)] = []
   ) throws(TraceError) {
     var code: Int32 = 0
     guarding {
       var started: Int32 = 0
-      code = Self.spawn(path, arguments, descriptors, &started)
+      code = Self.spawn(path, arguments, descriptors, environment, &started)
       if code == 0 { number = started }
       return number
     }
@@ -87,7 +89,8 @@ final class ChildProcess {
   }
 
   private static func spawn(
-    _ path: String, _ arguments: [String], _ descriptors: [(own: Int32, its: Int32)], _ number: inout Int32
+    _ path: String, _ arguments: [String], _ descriptors: [(own: Int32, its: Int32)],
+    _ environment: [(name: String, value: String)], _ number: inout Int32
   ) -> Int32 {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -103,7 +106,21 @@ final class ChildProcess {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
-    return posix_spawn(&number, path, &actions, &attributes, &words, pf_environment())
+    let added: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.name)=\($0.value)") }
+    defer { for word in added { free(word) } }
+    var variables = variables(without: environment.map(\.name)) + added + [nil]
+    return posix_spawn(&number, path, &actions, &attributes, &words, &variables)
+  }
+
+  /// This process's environment but for the variables `names`; as pointers, for they need not be UTF-8.
+  private static func variables(without names: [String]) -> [UnsafeMutablePointer<CChar>?] {
+    var kept: [UnsafeMutablePointer<CChar>?] = []
+    var next = pf_environment()
+    while let place = next, let variable = place.pointee {
+      if !names.contains(where: { strncmp(variable, $0 + "=", $0.utf8.count + 1) == 0 }) { kept.append(variable) }
+      next = place + 1
+    }
+    return kept
   }
 
   /// Whether it has ended, now or before; a program that never started has.

@@ -5,19 +5,6 @@
   import Musl
 #endif
 
-/// What a recording did.
-public struct RecordResult: Sendable, Equatable {
-  /// What the importer did with valgrind's text.
-  public var imported: ImportResult
-  /// How the program ended.
-  public var end: ProcessEnd
-  /// Whether it was ended because the trace had all records asked for.
-  public var wasStopped: Bool
-
-  /// Whether the program was not stopped and did not end with status 0.
-  public var hasFailed: Bool { !wasStopped && end != .status(0) }
-}
-
 /// Records one run of a program. Its standard input, output and error are those of this process.
 ///
 /// Only the process that is started is recorded: what it forks goes unrecorded, and runs at full speed once it executes another
@@ -28,8 +15,6 @@ public struct TraceRecorder: Sendable {
   /// The program and its arguments. A name without a slash is looked up in PATH.
   public var command: [String]
 
-  /// Seconds that a stopped program has to end after SIGTERM.
-  private static let grace: Duration = .seconds(5)
   /// Bytes asked for in the pipe; Linux lets every process have as much (`/proc/sys/fs/pipe-max-size`).
   private static let pipeBytes: Int32 = 1 << 20
   /// F_SETPIPE_SZ of Linux's fcntl.h.
@@ -54,10 +39,10 @@ public struct TraceRecorder: Sendable {
     try importer.checkWindow("")
     let valgrind = try Self.valgrind()
     let version = try Self.version(of: valgrind, processGuard)
-    try Self.checkProgram(command[0])
-    let name = command[0].split(separator: "/").last.map(String.init) ?? command[0]
+    let program = RecordedProgram(command)
+    _ = try program.path()
     var provenance = TraceProvenance(
-      program: name, command: commandText, tool: "\(version) --tool=lackey --trace-mem=yes",
+      program: program.name, command: commandText, tool: "\(version) --tool=lackey --trace-mem=yes",
       options: "record: \(options.description)")
     provenance.shorten(to: TraceFormat.maxProvenanceBytes - TraceFormat.maxFilterNoteBytes)
 
@@ -79,7 +64,7 @@ public struct TraceRecorder: Sendable {
         },
         end: { wasStopped = Self.end(process, bytes) }, progress: progress)
       guard let end = process.end else { throw Self.lost }
-      return RecordResult(imported: result, end: end, wasStopped: wasStopped)
+      return RecordResult(header: result.header, accesses: result.accesses, end: end, wasStopped: wasStopped)
     } catch {
       process.destroy()
       guard error.kind == .empty, let end = process.end, end != .status(0) else { throw error }
@@ -89,25 +74,18 @@ public struct TraceRecorder: Sendable {
     }
   }
 
-  /// Waits for the program's end. One that still writes has filled the trace: it is asked to end, then made to.
+  /// Waits for the program's end. One that still writes has filled the trace, and is ended; whether it was.
   private static func end(_ process: ChildProcess, _ bytes: ByteInput) -> Bool {
+    // At the end of the text the program has ended or is about to: nothing but a descriptor that is left open says so.
+    if bytes.isAtEnd {
+      process.waitForEnd()
+      return false
+    }
     let scrap = UnsafeMutableRawPointer.allocate(byteCount: 1 << 16, alignment: 8)
     defer { scrap.deallocate() }
-    // At the end of the text the program has ended or is about to: nothing but a descriptor that is left open says so.
-    if !bytes.isAtEnd {
-      process.send(SIGTERM)
-      let deadline = ContinuousClock.now + grace
-      // It cannot take the signal while it waits for room in the pipe.
-      while ContinuousClock.now < deadline, let n = try? bytes.readSome(into: scrap, count: 1 << 16), n > 0 {}
-      if !process.hasEnded() && ContinuousClock.now >= deadline { process.send(SIGKILL) }
-      process.wait()
-      return true
-    }
-    process.wait()
-    // An interrupt from the terminal comes to the program and to this process: it is for this process to say what that means.
-    if case .signal = process.end { usleep(50_000) }
-    _ = process.hasEnded()
-    return false
+    // It cannot take the signal while it waits for room in the pipe.
+    process.stop { (try? bytes.readSome(into: scrap, count: 1 << 16)) ?? 0 > 0 }
+    return true
   }
 
   private static var lost: TraceError {
@@ -126,19 +104,6 @@ public struct TraceRecorder: Sendable {
     case .notExecutable(let path):
       throw TraceError(
         .system, file: path, problem: "is not executable", fix: "apt-get install --reinstall valgrind")
-    }
-  }
-
-  private static func checkProgram(_ name: String) throws(TraceError) {
-    switch ProgramSearch.find(name) {
-    case .found: return
-    case .missing:
-      throw TraceError(
-        .system, file: name, problem: "there is no such program",
-        fix: name.utf8.contains(0x2F)
-          ? "check its path" : "check its name and PATH, or write ./\(name) for one in this folder")
-    case .notExecutable(let path):
-      throw TraceError(.system, file: path, problem: "is no program that may be run", fix: "chmod +x, or name another")
     }
   }
 
