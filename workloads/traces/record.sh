@@ -23,7 +23,7 @@ space in GB. A trace that is there is replaced when its recording is whole.
 Environment:
   PAGEFERRY  the program (default: .build/release/pageferry of this checkout)
   OUT        where traces go (default: the folder of this script)
-  CACHE      the cache filter (default: 32KiB:8,2MiB:16)
+  CACHE      the cache filter (default: 32KiB:8,2MiB:16; sqlite: 32KiB:8,256KiB:8)
 USAGE
 }
 
@@ -57,7 +57,8 @@ record() {
 
 record_sqlite() {
   need sqlite3 sqlite3
-  local sql=$here/sqlite-shop.sql
+  # The filter of the trace that is there.
+  local sql=$here/sqlite-shop.sql cache=${CACHE:-32KiB:8,256KiB:8}
   if [[ $size == full ]]; then
     # 20 times the rows and the queries: about 900 MiB.
     sed -e 's/36000/720000/g' -e 's/15000/300000/g' "$sql" >"$scratch/shop.sql"
@@ -68,7 +69,7 @@ record_sqlite() {
 
 record_graph() {
   need cc gcc
-  local arguments=(18 6 2)
+  local arguments=(18 5 2)
   [[ $size == small ]] || arguments=(24 16 3)
   cc -O2 -g -std=c11 -Wall -o "$scratch/graph" "$here/programs/graph.c"
   record graph "$scratch/graph" "${arguments[@]}"
@@ -97,32 +98,34 @@ record_python() {
   record python "$python" -S -s -B "$here/programs/orders.py" "${arguments[@]}"
 }
 
-# redis_commands KEYS GETS: every key once, then reads of which seven in eight go to a sixteenth of the keys, and every
-# tenth is a write.
+# redis_commands KEYS MORE: every key once with a value of 1400 to 1599 bytes; then MORE commands, seven in eight of them on
+# a sixteenth of the keys, and every tenth a write. In the protocol of Redis, as redis-cli --pipe takes it.
 redis_commands() {
-  awk -v keys="$1" -v gets="$2" 'BEGIN {
-    value = sprintf("%0700d", 0)
-    for (i = 0; i < keys; i++) printf "SET key:%d %s%s\n", i, value, substr(value, 1, i % 200)
+  awk -v keys="$1" -v more="$2" 'BEGIN {
+    value = sprintf("%01600d", 0)
+    for (i = 0; i < keys; i++) set("key:" i, 1400 + i % 200)
     x = 1
-    for (i = 0; i < gets; i++) {
+    for (i = 0; i < more; i++) {
       x = (x * 69069 + 1) % 4294967296
-      key = int(x / 65536)
-      key = i % 8 ? int(key * keys / 16 / 65536) : int(key * keys / 65536)
-      if (i % 10 == 9) printf "SET key:%d %s\n", key, value; else printf "GET key:%d\n", key
+      key = "key:" int(int(x / 65536) * (i % 8 ? keys / 16 : keys) / 65536)
+      if (i % 10 == 9) set(key, 1400); else printf "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", length(key), key
     }
-    print "SHUTDOWN NOSAVE"
+  }
+  function set(key, bytes) {
+    printf "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", length(key), key, bytes, substr(value, 1, bytes)
   }'
 }
 
 record_redis() {
   need redis-server redis-server
   need redis-cli redis-tools
-  local arguments=(26000 20000) socket=$scratch/redis.sock ended=0
-  [[ $size == small ]] || arguments=(1500000 6000000)
-  redis_commands "${arguments[@]}" >"$scratch/commands.txt"
-  # Redis saves nothing and listens on no port: a socket in the scratch folder is the only way to it.
+  local arguments=(14000 14000) socket=$scratch/redis.sock ended=0
+  [[ $size == small ]] || arguments=(600000 3000000)
+  redis_commands "${arguments[@]}" >"$scratch/commands"
+  # Redis saves nothing and listens on no port: a socket in the scratch folder is the only way to it. Its timers run in real
+  # time, and the recorded server is slow: once a second is enough.
   prepare redis "$(command -v redis-server)" --port 0 --unixsocket "$socket" --save '' --appendonly no \
-    --dir "$scratch" --activerehashing no --jemalloc-bg-thread no --loglevel warning
+    --dir "$scratch" --hz 1 --dynamic-hz no --activerehashing no --jemalloc-bg-thread no --loglevel warning
   "${command[@]}" >"$scratch/redis.log" &
   server=$!
   for ((i = 0; i < 600; i++)); do
@@ -131,8 +134,8 @@ record_redis() {
     sleep 0.5
   done
   if [[ -S $socket ]]; then
-    # The last command ends the server, and with it the client.
-    redis-cli -s "$socket" <"$scratch/commands.txt" >/dev/null 2>&1 || true
+    redis-cli -s "$socket" --pipe --pipe-timeout 0 <"$scratch/commands" >&2 || say "redis-cli failed"
+    redis-cli -s "$socket" shutdown nosave >&2 || say "redis-cli could not end the server"
   else
     say "redis-server did not open its socket:"
     cat "$scratch/redis.log" >&2
