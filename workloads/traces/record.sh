@@ -40,7 +40,8 @@ need() {
 say() { echo "record.sh: $*" >&2; }
 
 # prepare NAME PROGRAM...: the command of one recording, and says it. Addresses depend on the environment, which lies on
-# the stack: it is kept small and the same.
+# the stack: it is kept small and the same. Programs run in the scratch folder with relative names, which is all that a
+# trace's notes then say of this machine.
 prepare() {
   local trace=$out/$1
   [[ $size == small ]] || trace+=-full
@@ -61,8 +62,8 @@ record_sqlite() {
   local sql=$here/sqlite-shop.sql cache=${CACHE:-32KiB:8,256KiB:8}
   if [[ $size == full ]]; then
     # 20 times the rows and the queries: about 900 MiB.
-    sed -e 's/36000/720000/g' -e 's/15000/300000/g' "$sql" >"$scratch/shop.sql"
-    sql=$scratch/shop.sql
+    sed -e 's/36000/720000/g' -e 's/15000/300000/g' "$sql" >shop.sql
+    sql=shop.sql
   fi
   record sqlite-shop sqlite3 :memory: <"$sql" >/dev/null
 }
@@ -71,8 +72,8 @@ record_graph() {
   need cc gcc
   local arguments=(18 5 2)
   [[ $size == small ]] || arguments=(24 16 3)
-  cc -O2 -g -std=c11 -Wall -o "$scratch/graph" "$here/programs/graph.c"
-  record graph "$scratch/graph" "${arguments[@]}"
+  cc -O2 -g -std=c11 -Wall -o graph "$here/programs/graph.c"
+  record graph ./graph "${arguments[@]}"
 }
 
 record_sort() {
@@ -85,8 +86,8 @@ record_sort() {
     x = 1
     for (j = 0; j < 39; j++) rest = rest sprintf(" record%02d", j)
     for (i = 0; i < lines; i++) { x = (x * 69069 + 1) % 4294967296; printf "%010d%s\n", x, rest }
-  }' >"$scratch/lines.txt"
-  record sort "$(command -v sort)" --parallel=1 --buffer-size=2G --output="$scratch/sorted.txt" "$scratch/lines.txt"
+  }' >lines.txt
+  record sort sort --parallel=1 --buffer-size=2G --output=sorted.txt lines.txt
 }
 
 record_python() {
@@ -95,7 +96,9 @@ record_python() {
   [[ $size == small ]] || arguments=(400000 16)
   # The interpreter itself: python3 may be a script that looks for it.
   python=$(python3 -c 'import sys; print(sys.executable)')
-  record python "$python" -S -s -B "$here/programs/orders.py" "${arguments[@]}"
+  cp "$here/programs/orders.py" .
+  local PATH=${python%/*}:$PATH
+  record python "${python##*/}" -S -s -B orders.py "${arguments[@]}"
 }
 
 # redis_commands KEYS MORE: every key once with a value of 1400 to 1599 bytes; then MORE commands, seven in eight of them on
@@ -119,14 +122,14 @@ redis_commands() {
 record_redis() {
   need redis-server redis-server
   need redis-cli redis-tools
-  local arguments=(14000 14000) socket=$scratch/redis.sock ended=0
+  local arguments=(14000 14000) socket=redis.sock ended=0
   [[ $size == small ]] || arguments=(600000 3000000)
-  redis_commands "${arguments[@]}" >"$scratch/commands"
+  redis_commands "${arguments[@]}" >commands
   # Redis saves nothing and listens on no port: a socket in the scratch folder is the only way to it. Its timers run in real
   # time, and the recorded server is slow: once a second is enough.
-  prepare redis "$(command -v redis-server)" --port 0 --unixsocket "$socket" --save '' --appendonly no \
-    --dir "$scratch" --hz 1 --dynamic-hz no --activerehashing no --jemalloc-bg-thread no --loglevel warning
-  "${command[@]}" >"$scratch/redis.log" &
+  prepare redis redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no \
+    --dir . --hz 1 --dynamic-hz no --activerehashing no --jemalloc-bg-thread no --loglevel warning
+  "${command[@]}" >redis.log &
   server=$!
   for ((i = 0; i < 600; i++)); do
     [[ -S $socket ]] && break
@@ -134,11 +137,11 @@ record_redis() {
     sleep 0.5
   done
   if [[ -S $socket ]]; then
-    redis-cli -s "$socket" --pipe --pipe-timeout 0 <"$scratch/commands" >&2 || say "redis-cli failed"
+    redis-cli -s "$socket" --pipe --pipe-timeout 0 <commands >&2 || say "redis-cli failed"
     redis-cli -s "$socket" shutdown nosave >&2 || say "redis-cli could not end the server"
   else
     say "redis-server did not open its socket:"
-    cat "$scratch/redis.log" >&2
+    cat redis.log >&2
   fi
   wait "$server" || ended=$?
   server=
@@ -175,6 +178,8 @@ out=${OUT:-$here}
 cache=${CACHE:-32KiB:8,2MiB:16}
 command -v "$pageferry" >/dev/null || fail "no $pageferry; build it with make build, or set PAGEFERRY"
 [[ -d $out ]] || fail "no folder $out; make it, or set OUT"
+pageferry=$(realpath -- "$(command -v "$pageferry")")
+out=$(realpath -- "$out")
 need valgrind valgrind
 
 scratch=$(mktemp -d)
@@ -183,4 +188,5 @@ server=
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+cd -- "$scratch"
 for name in "$@"; do "record_$name"; done
