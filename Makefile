@@ -7,7 +7,7 @@ PACKAGES = zlib1g-dev libzstd-dev pkg-config
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
-.PHONY: demo build test test-fast test-slow bench bench-quick bench-large bench-terabyte deps docs format lint clean
+.PHONY: demo build test test-fast test-slow bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
 
 # Replays a recorded program on fast and slow memory under the rules of the TPP kernel.
 demo: build
@@ -39,6 +39,12 @@ bench-large: deps
 
 bench-terabyte: deps
 	$(SWIFT) run -c release pageferry-bench --terabyte
+
+# Records traces on this machine: make traces TRACES="graph sort" SIZE=small. Hours for the full ones.
+SIZE = full
+TRACES =
+traces: build
+	PAGEFERRY=$(PAGEFERRY) workloads/traces/record.sh $(SIZE) $(TRACES)
 
 # valgrind is needed only to record traces (workloads/traces/README.md); nothing here installs it.
 deps:

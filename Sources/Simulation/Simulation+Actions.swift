@@ -28,7 +28,11 @@ extension Simulation {
   /// A phase in a few words.
   func label(of phase: PhaseSpec) -> String {
     switch phase.action {
-    case .access(let a): "access \(spec.regions[a.region].name) \(a.pattern.name)"
+    case .access(let a): "access \(name(of: a))"
+    case .mix(let mix):
+      mix.windows.count == 1
+        ? "access \(name(of: mix.windows[0].access))"
+        : "mix \(mix.windows.map { name(of: $0.access) }.joined(separator: ", "))"
     case .map(let r): "map \(spec.regions[r].name)"
     case .unmap(let r): "unmap \(spec.regions[r].name)"
     case .sleep: "sleep"
@@ -40,6 +44,8 @@ extension Simulation {
     case .loop: "loop"
     }
   }
+
+  private func name(of access: AccessSpec) -> String { "\(spec.regions[access.region].name) \(access.pattern.name)" }
 
   private func slots(of region: Int, in space: AddressSpace) -> Range<Int> {
     let r = spec.regions[region]
@@ -194,7 +200,8 @@ extension AccessPattern {
   var name: String {
     switch self {
     case .sequential(let stride): stride == 1 ? "seq" : "strided"
-    case .uniform: "uniform"
+    case .sweep: "sweep"
+    case .uniform, .uniformBytes: "uniform"
     case .zipf: "zipf"
     case .drift: "drift"
     case .chase: "chase"

@@ -336,7 +336,10 @@ public final class Simulation {
   }
 
   /// Accesses that all tasks that end will do, as far as the workload says; 0 when it does not.
-  private lazy var totalAccesses: Int = programs.reduce(0) { $0 + ($1.isEndless ? 0 : $1.accessesPlanned) }
+  private lazy var totalAccesses: Int = {
+    let planned = programs.map { $0.isEndless ? 0 : $0.accessesPlanned }
+    return planned.contains(nil) ? 0 : planned.reduce(0) { $0 + ($1 ?? 0) }
+  }()
 
   /// The kernel's periodic flush of the list statistics.
   private func flushListStats() {

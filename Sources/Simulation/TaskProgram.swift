@@ -69,6 +69,8 @@ final class TaskProgram {
   private var traceRepeatsLeft: Int?
   private(set) var phase: PhaseSpec?
   private(set) var source: (any AccessSource)?
+  /// The source when it goes on until a time, and that time.
+  private var timed: (mix: MixSource, end: Picoseconds)?
   private var sources: [Int: any AccessSource] = [:]
   private var round = 0
   private var roundStart: Picoseconds = 0
@@ -135,6 +137,7 @@ final class TaskProgram {
       return .sleep(until: now + span)
     }
     if let source {
+      if let timed, timed.mix.isBetweenStretches, now >= timed.end { timed.mix.end() }
       if source.remainingInRound > 0 && source.roundsDone == round && !mustStop {
         thread.fill(from: source, now: now)
         if threads.count > 1 { simulation.wakeTeam(of: self, now: now) }
@@ -160,6 +163,7 @@ final class TaskProgram {
     if source.remaining == 0 || mustStop {
       finishPhase(now: now, hash: source.hash)
       self.source = nil
+      timed = nil
     }
   }
 
@@ -195,20 +199,17 @@ final class TaskProgram {
     begin(next, now: now)
     switch next.action {
     case .access(let access):
-      let source: any AccessSource
-      if let known = sources[next.number] {
-        source = known
-        source.restart()
-      } else {
-        let region = simulation.spec.regions[access.region]
-        source = PatternSource(
-          access, baseSlot: space.slots.lowerBound + region.baseSlot, hashing: simulation.isHashing)
-        sources[next.number] = source
+      let source = source(of: next) {
+        PatternSource(access, baseSlot: baseSlot(of: access), hashing: simulation.isHashing)
       }
-      self.source = source
-      round = source.roundsDone
-      for thread in threads { thread.setAccess(access) }
-      simulation.wakeTeam(of: self, now: now)
+      begin(source, like: access, now: now)
+      return .again
+    case .mix(let mix):
+      let source = source(of: next) {
+        MixSource(mix, baseSlots: mix.windows.map { baseSlot(of: $0.access) }, hashing: simulation.isHashing)
+      }
+      timed = (source, now + mix.duration)
+      begin(source, like: mix.windows[0].access, now: now)
       return .again
     case .sleep(let span): return .sleep(until: now + span)
     case .compute(let span): return .compute(span)
@@ -233,6 +234,28 @@ final class TaskProgram {
       return .again
     case .loop: return .again
     }
+  }
+
+  /// The source of a phase, from its first access: made once, because some take memory.
+  private func source<Source: AccessSource>(of phase: PhaseSpec, make: () -> Source) -> Source {
+    if let known = sources[phase.number] as? Source {
+      known.restart()
+      return known
+    }
+    let source = make()
+    sources[phase.number] = source
+    return source
+  }
+
+  private func baseSlot(of access: AccessSpec) -> Int {
+    space.slots.lowerBound + simulation.spec.regions[access.region].baseSlot
+  }
+
+  private func begin(_ source: any AccessSource, like access: AccessSpec, now: Picoseconds) {
+    self.source = source
+    round = source.roundsDone
+    for thread in threads { thread.setAccess(access) }
+    simulation.wakeTeam(of: self, now: now)
   }
 
   private func begin(_ phase: PhaseSpec, now: Picoseconds) {
@@ -317,20 +340,26 @@ extension TaskProgram {
   /// Accesses done so far, from the threads' own counts.
   var accessesDone: Int { threads.reduce(0) { $0 + $1.totals.accesses + $1.totals.touches } }
 
-  /// Accesses the task will do in all, as far as its phases say; a trace says it in its header.
-  var accessesPlanned: Int {
-    func count(_ phases: [PhaseSpec]) -> Int {
-      phases.reduce(0) { sum, phase in
+  /// Accesses the task will do in all, as far as its phases say; a trace says it in its header. Nil when a phase goes on for a
+  /// time.
+  var accessesPlanned: Int? {
+    func count(_ phases: [PhaseSpec]) -> Int? {
+      var sum = 0
+      for phase in phases {
         switch phase.action {
-        case .access(let a): sum + a.accesses * a.rounds * spec.weight
-        case .loop(.times(let n), let body): sum + n * count(body)
-        default: sum
+        case .access(let a): sum += a.accesses * a.rounds * spec.weight
+        case .mix: return nil
+        case .loop(.times(let n), let body):
+          guard let once = count(body) else { return nil }
+          sum += n * once
+        default: break
         }
       }
+      return sum
     }
     guard case .times(let times) = spec.repeats else { return 0 }
     switch spec.work {
-    case .phases(let phases): return times * count(phases)
+    case .phases(let phases): return count(phases).map { times * $0 }
     case .trace: return times * (simulationTraceAccesses ?? 0) * spec.weight
     }
   }

@@ -161,6 +161,8 @@ public enum PhaseAction: Sendable, Equatable {
   /// Unmaps the region and frees its pages.
   case unmap(region: Int)
   case access(AccessSpec)
+  /// Accesses of several windows in turns, for a time.
+  case mix(MixSpec)
   /// The task sleeps.
   case sleep(Picoseconds)
   /// The task uses CPU time without touching memory.
@@ -208,8 +210,13 @@ public struct PunchSpec: Sendable, Equatable {
 public enum AccessPattern: Sendable, Equatable {
   /// Access c goes to page c * stride mod pages; stride is in `0..<pages`.
   case sequential(stride: Int)
+  /// Steps of `stride` bytes through `bytes` bytes, from the first; a step that leaves them begins again at the first.
+  /// Unlike `sequential`, a page that several steps fall into is accessed as often.
+  case sweep(bytes: Int, stride: Int)
   /// Every page alike.
   case uniform
+  /// Every byte of the window's first `bytes` alike; the last page counts in part.
+  case uniformBytes(Int)
   /// Rank i has weight floor(2^32 / (i + 1)^s), s = thousandths / 1000.
   case zipf(exponentThousandths: Int)
   /// `hot` pages get `hotShare` millionths of the accesses; after every `period` accesses they move up by `step` pages.
@@ -269,5 +276,42 @@ public struct AccessSpec: Sendable, Equatable {
     self.think = think
     self.sleep = sleep
     self.sizeClass = sizeClass
+  }
+}
+
+/// Windows whose accesses are drawn against each other, for a modelled time.
+public struct MixSpec: Sendable, Equatable {
+  /// One or more. Their `accesses`, `rounds` and `sleep` say nothing here; `think` and `sizeClass` are the same in all.
+  public var windows: [MixWindow]
+  /// Time after which the phase ends: with the first look at the clock that finds it past.
+  public var duration: Picoseconds
+  /// Accesses that follow one draw of a window, 1 or more.
+  public var batch: Int
+  /// Seed of the draws of windows.
+  public var seed: UInt64
+
+  /// Accesses between two looks at the clock, where draws are shorter.
+  public static let look = 1_024
+
+  /// Accesses between two looks at the clock: whole draws.
+  public var stretch: Int { batch * max(1, Self.look / batch) }
+
+  public init(windows: [MixWindow], duration: Picoseconds, batch: Int, seed: UInt64) {
+    self.windows = windows
+    self.duration = duration
+    self.batch = batch
+    self.seed = seed
+  }
+}
+
+/// One window of a mix.
+public struct MixWindow: Sendable, Equatable {
+  public var access: AccessSpec
+  /// Its part in the draws: it is drawn with probability `weight` / (sum of all).
+  public var weight: Int
+
+  public init(_ access: AccessSpec, weight: Int) {
+    self.access = access
+    self.weight = weight
   }
 }

@@ -12,7 +12,8 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Run a workload under a set of knobs; print a summary and leave a run directory.",
     discussion: """
-      The workload file says what tasks do (docs/workload-files.md). Knobs say which machine and kernel they run on: \
+      The workload file says what tasks do (docs/workload-files.md). A configuration of masim is one as it is: its name \
+      ends in .cfg, or its first line is 'NAME, NUMBER'. Knobs say which machine and kernel they run on: \
       'pageferry sysctl -a --long' lists them all. -p and --set apply in the order given, each write after the one \
       before it, as a shell would write to /proc/sys.
 
@@ -20,6 +21,7 @@ struct RunCommand: ParsableCommand {
         pageferry run workloads/demo.yaml -p sysctl/profiles/tiering-v6.12.conf
         pageferry run workloads/zipf.yaml -p sysctl/machines/ddr5-cxl-asic.conf \\
           -p sysctl/profiles/tiering-v6.12.conf --set hw.node0.size=10%
+        pageferry run workloads/moving.cfg --set hw.node0.size=16M
         pageferry run workloads/quick.yaml --set sim.start_delay=37ms --out later --json
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \

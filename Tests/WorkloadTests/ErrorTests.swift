@@ -178,7 +178,7 @@ import Testing
     ),
     (
       phases("{}"),
-      ":4:1: tasks[0].phases[0]: names no action; known are `access`, `map`, `unmap`, `sleep`, `compute`, `set`, `snap`, `punch`, `mark`, `loop`"
+      ":4:1: tasks[0].phases[0]: names no action; known are `access`, `mix`, `map`, `unmap`, `sleep`, `compute`, `set`, `snap`, `punch`, `mark`, `loop`"
     ),
     (phases(""), ":3:18: tasks[0].phases: is an empty list; write at least one phase"),
     (phases("{acess: A}"), ":4:2: tasks[0].phases[0].acess: names no action; did you mean `access`?"),
@@ -249,6 +249,71 @@ import Testing
     (
       phases("{access: A, accesses: 1099511627776, rounds: 1000000000}"),
       ":4:1: tasks[0].phases[0]: accesses add up to more than 2^60; make fewer accesses or rounds"
+    ),
+    (
+      phases("{access: A, for: 1s, rounds: 3}"),
+      ":4:30: tasks[0].phases[0].rounds: `for` says how long the phase is already; keep one of them"
+    ),
+    (
+      phases("{access: A, for: 0}"),
+      ":4:18: tasks[0].phases[0].for: a phase of no time makes no access; write a time such as 10s"
+    ),
+    (
+      phases("{access: A, for: 40000min}, {access: A, for: 4000min}"),
+      ":4:29: tasks[0].phases[1]: waits and think times add up to more than 30 days; shorten or repeat less"
+    ),
+    (
+      phases("{access: A, pattern: sweep}"),
+      ":4:1: tasks[0].phases[0]: `stride` is missing; write the step in bytes, as in `stride: 64`"
+    ),
+    (
+      phases("{access: A, pattern: sweep, stride: 9T}"),
+      ":4:37: tasks[0].phases[0].stride: 9895604649984 bytes is out of range; write at most 8T"
+    ),
+    (
+      phases("{access: A, pattern: uniform, size: 401K}"),
+      ":4:37: tasks[0].phases[0].size: 410624 bytes is out of range; write 1 to 409600 bytes"
+    ),
+    (
+      phases("{access: A, pattern: uniform, pages: 3, size: 1}"),
+      ":4:38: tasks[0].phases[0].pages: `size` gives the window already; keep one of them"
+    ),
+    (
+      phases("{access: A, pattern: zipf, size: 4K}"),
+      ":4:34: tasks[0].phases[0].size: does not go with pattern zipf; remove it or write `pattern: sweep`"
+    ),
+    (
+      phases("{mix: A, for: 1s}"),
+      ":4:7: tasks[0].phases[0].mix: is 'A', not a list; write a list of windows such as `{access: A, weight: 3}`, one `-` each"
+    ),
+    (
+      phases("{mix: [], for: 1s}"),
+      ":4:7: tasks[0].phases[0].mix: has no window with a weight above 0; list at least one"
+    ),
+    (
+      phases("{mix: [{access: A, weight: 0}], for: 1s}"),
+      ":4:7: tasks[0].phases[0].mix: has no window with a weight above 0; list at least one"
+    ),
+    (
+      phases("{mix: [{access: A}]}"),
+      ":4:1: tasks[0].phases[0]: `for` is missing; write how long the phase is, as in `for: 10s`"
+    ),
+    (
+      phases("{mix: [{access: A, wieght: 2}], for: 1s}"),
+      ":4:20: tasks[0].phases[0].mix[0].wieght: a window of a mix has no such key; did you mean `weight`?"
+    ),
+    (phases("{mix: [{weight: 2}], for: 1s}"), ":4:8: tasks[0].phases[0].mix[0]: `access` is missing; name a region"),
+    (
+      phases("{mix: [{access: A}, {access: A, pattern: chase}], for: 1s}"),
+      ":4:21: tasks[0].phases[0].mix[1]: pattern chase waits for the access before it, other patterns do not; make a task of its own of the chase"
+    ),
+    (
+      phases("{mix: [{access: A}], for: 1s, batch: 0}"),
+      ":4:38: tasks[0].phases[0].batch: 0 is out of range; write 1 to 1073741824"
+    ),
+    (
+      phases("{unmap: A}, {mix: [{access: A}], for: 1s}"),
+      ":4:13: tasks[0].phases[1]: region 'A' is not mapped here; put `- map: A` before it"
     ),
     (
       phases("{access: A, accesses: 1000000000, think: 1s}"),

@@ -56,6 +56,16 @@ import Units
             phases:
               - {access: B, pattern: seq}
               - sleep: 1min
+          - {access: A, pattern: sweep, stride: 1K, first: 1, size: 1_000_000}
+          - {access: A, pattern: uniform, size: 8193, for: 20ms, write_every: 3}
+          - mix:
+              - {access: A, weight: 9, pattern: uniform, seed: 5, write_share: 10%}
+              - {access: B, size: 8K, pattern: sweep, stride: 64}
+            for: 10s
+            batch: 1000
+            seed: 6
+            think: 5ns
+            bytes: 256
           - unmap: A
       - name: other
         cpus: 1
@@ -93,8 +103,8 @@ import Units
     #expect(main.cpus == [0, 1, 2, 4] && main.threads == 3 && main.mlpThousandths == 2_500 && main.sizeClass == 1)
     #expect(main.weight == 8 && main.repeats == .times(2) && main.start == 1_500_000_000 && main.line == 10)
     #expect(spec.tasks[1].cpus == [1] && spec.tasks[1].repeats == .forever && spec.tasks[1].isEndless)
-    #expect(spec.tasks[2].work == .trace(TraceSpec(path: "t.trace", resolvedPath: "/data/t.trace", line: 54)))
-    #expect(spec.tasks[3].work == .trace(TraceSpec(path: "/abs/u.trace", resolvedPath: "/abs/u.trace", line: 55)))
+    #expect(spec.tasks[2].work == .trace(TraceSpec(path: "t.trace", resolvedPath: "/data/t.trace", line: 64)))
+    #expect(spec.tasks[3].work == .trace(TraceSpec(path: "/abs/u.trace", resolvedPath: "/abs/u.trace", line: 65)))
     #expect(spec.events.map(\.at) == [5 * .second, 10 * .second, 10 * .second])
     #expect(spec.events.map { $0.writes.map { "\($0.name)=\($0.value)" } } == [["a=1 2"], ["b=x"], ["c=z"]])
   }
@@ -141,17 +151,42 @@ import Units
             number: 14, line: 47, column: 13),
           PhaseSpec(action: .sleep(60 * .second), number: 15, line: 48, column: 13),
         ]),
+      .access(
+        AccessSpec(
+          region: 0, pattern: .sweep(bytes: 1_000_000, stride: 1_024), first: 1, pages: 245, seed: seed, sizeClass: 1)),
+      .mix(
+        MixSpec(
+          windows: [
+            MixWindow(
+              AccessSpec(
+                region: 0, pattern: .uniformBytes(8_193), pages: 3, writes: .every(3), seed: seed, sizeClass: 1),
+              weight: 1)
+          ], duration: 20 * .millisecond, batch: 1_024, seed: seed)),
+      .mix(
+        MixSpec(
+          windows: [
+            MixWindow(
+              AccessSpec(
+                region: 0, pattern: .uniform, pages: 153_600, writes: .share(100_000), seed: 5, think: 5_000,
+                sizeClass: 2),
+              weight: 9),
+            MixWindow(
+              AccessSpec(
+                region: 1, pattern: .sweep(bytes: 8_192, stride: 64), pages: 2, seed: 6 + 2 << 32, think: 5_000,
+                sizeClass: 2),
+              weight: 1),
+          ], duration: 10 * .second, batch: 1_000, seed: 6)),
       .unmap(region: 0),
     ]
     #expect(phases.count == expected.count)
     for (phase, action) in zip(phases, expected) { #expect(phase.action == action) }
-    #expect(phases.map(\.number) == Array(0...13) + [16])
+    #expect(phases.map(\.number) == Array(0...13) + Array(16...19))
   }
 
   @Test func theTablesOfKeysAreWhatTheseTestsCover() {
     let documented = Set(
       WorkloadFile.keys + WorkloadFile.regionKeys + WorkloadFile.taskKeys + WorkloadFile.eventKeys
-        + PhaseReader.actions.flatMap { $0 })
+        + PhaseReader.actions.flatMap { $0 } + PhaseReader.windowKeys)
     for key in documented { #expect(Self.everything.contains("\(key):"), "\(key)") }
     let page = try? String(contentsOfFile: workloadsFolder + "/../docs/workload-files.md", encoding: .utf8)
     for key in documented {

@@ -6,13 +6,29 @@ struct Field {
   let node: Node
   let key: String
   let path: String
+  /// Where it is when not a YAML reader says so.
+  var place: (line: Int, column: Int)?
+
+  /// A piece of text of a file that is not YAML; it is no key's.
+  init(text: String, path: String, line: Int, column: Int) {
+    self.init(node: Node(text), key: "", path: path)
+    place = (line, column)
+  }
+
+  init(node: Node, key: String, path: String) {
+    self.node = node
+    self.key = key
+    self.path = path
+  }
 
   /// Line in the file, 0 when the node has no place.
-  var line: Int { node.mark?.line ?? 0 }
+  var line: Int { place?.line ?? node.mark?.line ?? 0 }
+  /// Column in the file, 0 when the node has no place.
+  var column: Int { place?.column ?? node.mark?.column ?? 0 }
 
   func error(_ problem: String, _ fix: String) -> WorkloadError {
     WorkloadError(
-      path: path, line: line, column: node.mark?.column ?? 0, key: key, problem: problem, fix: fix)
+      path: path, line: line, column: column, key: key, problem: problem, fix: fix)
   }
 
   /// What the value is, in the words of a message.

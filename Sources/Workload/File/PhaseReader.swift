@@ -1,4 +1,4 @@
-// Phases of a task. One table says which keys go with which action.
+// Phases of a task. One table says which keys go with which action; PhaseReader+Access.swift reads accesses.
 import Units
 
 /// A region named by a phase.
@@ -30,11 +30,19 @@ struct PhaseReader {
   /// The keys of each action, the action's own first.
   static let actions: [[String]] = [
     [
-      "access", "pattern", "first", "pages", "accesses", "rounds", "write_every", "write_share", "stride", "seed",
-      "scatter", "exponent", "hot", "hot_share", "step", "period", "think", "sleep", "bytes",
+      "access", "pattern", "first", "pages", "size", "accesses", "rounds", "for", "write_every", "write_share",
+      "stride",
+      "seed", "scatter", "exponent", "hot", "hot_share", "step", "period", "think", "sleep", "bytes",
     ],
+    ["mix", "for", "batch", "seed", "think", "bytes"],
     ["map"], ["unmap"], ["sleep"], ["compute"], ["set"], ["snap"], ["punch", "share", "seed"], ["mark", "warmup"],
     ["loop", "phases"],
+  ]
+
+  /// The keys of one window of a mix.
+  static let windowKeys = [
+    "access", "weight", "pattern", "first", "pages", "size", "write_every", "write_share", "stride", "seed", "scatter",
+    "exponent", "hot", "hot_share", "step", "period",
   ]
 
   mutating func phases(_ field: Field, depth: Int) throws(WorkloadError) -> [PhaseSpec] {
@@ -56,7 +64,8 @@ struct PhaseReader {
     let subject = try record.required(action, "write it")
     let result: PhaseAction
     switch action {
-    case "access": result = .access(try access(record))
+    case "access": result = try access(record)
+    case "mix": result = .mix(try mix(record))
     case "map": result = .map(region: try region(subject, isMap: true))
     case "unmap": result = .unmap(region: try region(subject))
     case "snap": result = .snap(region: try region(subject))
@@ -77,7 +86,7 @@ struct PhaseReader {
       let body = try phases(try record.required("phases", "write `phases:` with what is repeated"), depth: depth + 1)
       result = .loop(times, body)
     }
-    return PhaseSpec(action: result, number: number, line: field.line, column: field.node.mark?.column ?? 0)
+    return PhaseSpec(action: result, number: number, line: field.line, column: field.column)
   }
 
   /// The action that a phase names, and its keys.
@@ -96,7 +105,7 @@ struct PhaseReader {
     return (keys[0], try field.record(keys, of: "\(article) `\(keys[0])` phase"))
   }
 
-  private mutating func region(_ field: Field, isMap: Bool = false) throws(WorkloadError) -> Int {
+  mutating func region(_ field: Field, isMap: Bool = false) throws(WorkloadError) -> Int {
     let name = try field.text("a region's name")
     guard let region = regions.number(of: name) else {
       let hint =
@@ -106,68 +115,22 @@ struct PhaseReader {
     uses.append(RegionUse(region: region, isMap: isMap, field: field))
     return region
   }
-
-  private enum PatternName: String, CaseIterable { case seq, strided, uniform, zipf, drift, chase }
-
-  private mutating func access(_ record: Record) throws(WorkloadError) -> AccessSpec {
-    let region = try region(try record.required("access", "name a region"))
-    let size = regions.all[region].pages
-    let first = try record.count("first", in: 0...(size - 1), default: 0)
-    let pages = try record.count("pages", in: 1...(size - first), default: size - first)
-    let accesses = try record.count("accesses", in: 1...AccessLimits.accesses, default: pages)
-    return AccessSpec(
-      region: region, pattern: try pattern(record, pages: pages), first: first, pages: pages, accesses: accesses,
-      rounds: try record.count("rounds", in: 1...AccessLimits.rounds, default: 1), writes: try writes(record),
-      seed: try record["seed"]?.seed() ?? seed, scatter: try record["scatter"]?.seed() ?? 0,
-      think: try record.time("think", default: 0), sleep: try record.time("sleep", default: 0),
-      sizeClass: try record["bytes"]?.sizeClass() ?? sizeClass)
-  }
-
-  private func writes(_ record: Record) throws(WorkloadError) -> WriteMix {
-    guard let share = record["write_share"] else {
-      return .every(try record.count("write_every", in: 0...AccessLimits.accesses, default: 0))
-    }
-    try record.refuse(["write_every"], "`write_share` says which accesses write already", "keep one of them")
-    return .share(try share.share())
-  }
-
-  private func pattern(_ record: Record, pages: Int) throws(WorkloadError) -> AccessPattern {
-    let name = try record["pattern"]?.word(PatternName.self) ?? .seq
-    func refuse(_ keys: [String], _ pattern: String) throws(WorkloadError) {
-      try record.refuse(keys, "does not go with pattern \(name.rawValue)", "remove it or write `pattern: \(pattern)`")
-    }
-    if name != .seq && name != .strided { try refuse(["stride"], "strided") }
-    if name != .zipf { try refuse(["exponent"], "zipf") }
-    if name != .drift { try refuse(["hot", "hot_share", "step", "period"], "drift") }
-    switch name {
-    case .seq, .strided:
-      guard let stride = record["stride"] else {
-        if name == .strided { _ = try record.required("stride", "write `stride: 8` or `pattern: seq`") }
-        return .sequential(stride: 1 % pages)
-      }
-      return .sequential(stride: AccessLimits.remainder(try stride.integer(), pages))
-    case .uniform: return .uniform
-    case .zipf: return .zipf(exponentThousandths: try record["exponent"]?.thousandths(in: 1...8_000) ?? 1_000)
-    case .chase: return .chase
-    case .drift: return try drift(record, pages: pages)
-    }
-  }
-
-  private func drift(_ record: Record, pages: Int) throws(WorkloadError) -> AccessPattern {
-    guard pages > 1 else { throw record.whole.error("pattern drift needs 2 pages or more", "write a larger `pages`") }
-    let hot = try record.required("hot", "write how many pages are hot").count(in: 1...(pages - 1))
-    let share = try record.required("hot_share", "write `hot_share: 90%`").share()
-    let period = try record.required("period", "write after how many accesses the hot set moves")
-      .count(in: 1...AccessLimits.accesses)
-    let step = try record["step"]?.integer() ?? hot
-    return .drift(hot: hot, hotShare: share, step: AccessLimits.remainder(step, pages), period: period)
-  }
 }
 
 /// Bounds that keep counters of a run within 63 bits.
 enum AccessLimits {
   static let accesses = 1 << 40
   static let rounds = 1_000_000_000
+  /// Accesses that follow one draw of a mix.
+  static let batch = 1 << 30
+  static let weight = 1 << 31
+  /// Windows of a mix.
+  static let windows = 4_096
+  /// Bytes of a sweep's step: as far as any region reaches.
+  static let stride = 1 << 43
+
+  /// Seed of a mix's window without its own, window 0 being the first: no two windows and no other task's patterns share it.
+  static func seed(_ seed: UInt64, window: Int) -> UInt64 { seed &+ UInt64(window + 1) << 32 }
 
   /// The remainder that is not negative.
   static func remainder(_ value: Int, _ pages: Int) -> Int {

@@ -36,6 +36,15 @@ extension Field {
 
   /// A size in bytes (`4096`, `600M`, `1.5GiB`; powers of 1024), as a number of 4 KiB pages.
   func sizeInPages() throws(WorkloadError) -> Int {
+    let bytes = try sizeInBytes()
+    guard bytes > 0, bytes % Page.size == 0 else {
+      throw error("\(bytes) bytes is not a whole number of 4 KiB pages", "write a multiple of 4K")
+    }
+    return bytes / Page.size
+  }
+
+  /// A size in bytes, as above.
+  func sizeInBytes() throws(WorkloadError) -> Int {
     let (number, unit) = try split("a size such as 600M")
     let shifts = [
       "": 0, "b": 0, "k": 10, "kib": 10, "m": 20, "mib": 20, "g": 30, "gib": 30, "t": 40, "tib": 40,
@@ -46,10 +55,7 @@ extension Field {
     guard let bytes = number.scaled(by: 1 << shift) else {
       throw error("\(kind) is not a whole number of bytes below 2^63", "write a size such as 600M")
     }
-    guard bytes > 0, bytes % Page.size == 0 else {
-      throw error("\(bytes) bytes is not a whole number of 4 KiB pages", "write a multiple of 4K")
-    }
-    return bytes / Page.size
+    return bytes
   }
 
   /// A time with a unit, in picoseconds; a bare 0 needs none. At most 30 days.

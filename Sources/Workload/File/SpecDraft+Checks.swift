@@ -43,6 +43,7 @@ extension SpecDraft {
         one.accesses = Extent.product(access.accesses, access.rounds)
         one.time = Extent.sum(
           Extent.product(one.accesses, access.think), Extent.product(access.rounds, access.sleep))
+      case .mix(let mix): one.time = mix.duration
       case .loop(let times, let body):
         one = try extent(of: body, key: "\(place.key).phases")
         try one.repeated(times, place: place)
@@ -78,7 +79,7 @@ extension SpecDraft {
     _ phases: [PhaseSpec], key: String, isShared: [Bool], isMapped: inout [Bool]
   ) throws(WorkloadError) {
     for (index, phase) in phases.enumerated() {
-      let used: Int
+      let used: [Int]
       switch phase.action {
       case .loop(let times, let body):
         for _ in 0..<(times == .times(1) ? 1 : 2) {
@@ -88,17 +89,18 @@ extension SpecDraft {
       case .map(let region):
         isMapped[region] = true
         continue
-      case .unmap(let region), .snap(let region): used = region
-      case .punch(let punch): used = punch.region
-      case .access(let access): used = access.region
+      case .unmap(let region), .snap(let region): used = [region]
+      case .punch(let punch): used = [punch.region]
+      case .access(let access): used = [access.region]
+      case .mix(let mix): used = mix.windows.map(\.access.region)
       case .sleep, .compute, .set, .mark: continue
       }
-      guard isMapped[used] else {
-        let name = regions[used].name
+      if let missing = used.first(where: { !isMapped[$0] }) {
+        let name = regions[missing].name
         throw Place(path: path, line: phase.line, column: phase.column, key: "\(key)[\(index)]")
           .error("region '\(name)' is not mapped here", "put `- map: \(name)` before it")
       }
-      if case .unmap = phase.action { isMapped[used] = isShared[used] }
+      if case .unmap(let region) = phase.action { isMapped[region] = isShared[region] }
     }
   }
 }

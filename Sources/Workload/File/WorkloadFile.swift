@@ -4,13 +4,14 @@ import Units
 
 /// Reads workload files.
 public enum WorkloadFile {
-  /// Reads a file; relative trace paths are relative to its folder.
+  /// Reads a file, YAML or a masim configuration; relative trace paths are relative to its folder.
   public static func parse(path: String) throws(WorkloadError) -> WorkloadSpec {
     try parse(text: YamlText.contents(path: path), path: path)
   }
 
   /// Reads text as if it stood in the file `path`, which need not exist.
   public static func parse(text: String, path: String) throws(WorkloadError) -> WorkloadSpec {
+    if MasimFile.isMasim(text: text, path: path) { return try MasimFile.parse(text: text, path: path) }
     let yaml = try YamlText(text: text, path: path)
     let root = try Field(node: yaml.root, key: "", path: path).record(keys, of: "a workload")
     let seed = try root["seed"]?.seed() ?? 1

@@ -8,10 +8,15 @@ extension PatternSource {
     batch.isUniform = true
     batch.uniformGap = spec.think
     batch.uniformSizeClass = spec.sizeClass
+    draw(into: batch.slots, count: count)
+  }
+
+  /// The next accesses as slots and write bits; `count` is within the round.
+  func draw(into slots: UnsafeMutablePointer<UInt32>, count: Int) {
     guard count > 0 else { return }
-    drawRanks(batch.slots, count)
-    makeSlots(batch.slots, count)
-    markWrites(batch.slots, count)
+    drawRanks(slots, count)
+    makeSlots(slots, count)
+    markWrites(slots, count)
     finishRound(count)
   }
 
@@ -28,7 +33,9 @@ extension PatternSource {
   private func drawRanks(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {
     switch spec.pattern {
     case .sequential(let stride): drawSequential(ranks, count, stride)
+    case .sweep(let bytes, let stride): drawSweep(ranks, count, bytes, stride)
     case .uniform: drawUniform(ranks, count)
+    case .uniformBytes(let bytes): drawUniformBytes(ranks, count, bytes)
     case .zipf: drawZipf(ranks, count)
     case .drift(let hot, let hotShare, let step, let period):
       drawDrift(ranks, count, hot, hotShare, step, period)
@@ -58,6 +65,23 @@ extension PatternSource {
       }
     }
     position = rank
+  }
+
+  private func drawSweep(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int, _ bytes: Int, _ stride: Int) {
+    var offset = position
+    for i in 0..<count {
+      ranks[i] = UInt32(truncatingIfNeeded: offset >> 12)
+      offset &+= stride
+      offset = offset >= bytes ? 0 : offset
+    }
+    position = offset
+  }
+
+  private func drawUniformBytes(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int, _ bytes: Int) {
+    var stream = draws
+    let bytes = UInt64(bytes)
+    for i in 0..<count { ranks[i] = UInt32(truncatingIfNeeded: stream.below(bytes) >> 12) }
+    draws = stream
   }
 
   private func drawUniform(_ ranks: UnsafeMutablePointer<UInt32>, _ count: Int) {

@@ -21,7 +21,7 @@ public final class PatternSource: AccessSource {
   var writeDraws: DrawStream
   /// Accesses until the next write of a fixed write interval.
   var untilWrite = 0
-  /// Next rank (sequential), place in the cycle (chase) or first page of the hot set (drift).
+  /// Next rank (sequential), next byte (sweep), place in the cycle (chase) or first page of the hot set (drift).
   var position = 0
   /// Accesses until the hot set moves.
   var untilMove = 0
