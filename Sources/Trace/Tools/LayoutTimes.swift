@@ -1,0 +1,2 @@
+// Until the format stores times.
+extension TraceLayout { var hasTimes: Bool { false } }
