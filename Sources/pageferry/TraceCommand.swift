@@ -15,7 +15,7 @@ struct TraceCommand: ParsableCommand {
       """,
     subcommands: [
       TraceRecordCommand.self, TraceImportCommand.self, TraceInfoCommand.self, TraceCatCommand.self,
-      TraceCutCommand.self, TraceVerifyCommand.self,
+      TraceCutCommand.self, TraceScaleCommand.self, TraceVerifyCommand.self,
     ])
 }
 
