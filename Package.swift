@@ -89,7 +89,7 @@ let package = Package(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "SimulationTests",
-      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: ["Simulation", "Workload", "Trace", "Migration", "MemoryModel", "Sysctl", "Units"]),
     .testTarget(
       name: "FuzzTests",
       dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),

@@ -9,13 +9,16 @@ public final class AccessBatch {
   /// How many accesses ahead the replay loop prefetches.
   public static let prefetchDistance = 32
 
+  /// The size class of an access that reaches the page table and no memory: a CPU cache answers it after a page walk.
+  public static let touchClass = 7
+
   /// Accesses the batch can hold.
   public let capacity: Int
   /// `virtual slot << 1 | isWrite`, one per access.
   public let slots: UnsafeMutablePointer<UInt32>
   /// Time before each access in picoseconds (think time, cached accesses); read only when `isUniform` is false.
   public let gaps: UnsafeMutablePointer<UInt32>
-  /// log2(bytes / 64) of each access, 0 (64 bytes) to 6 (4096 bytes); read only when `isUniform` is false.
+  /// log2(bytes / 64) of each access, 0 (64 bytes) to 6 (4096 bytes), or `touchClass`; read only when `isUniform` is false.
   public let sizeClasses: UnsafeMutablePointer<UInt8>
   /// Accesses now in the batch.
   public var count = 0

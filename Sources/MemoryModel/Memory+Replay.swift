@@ -21,7 +21,7 @@ public enum ReplayStop: Sendable {
 public struct AccessCosts {
   /// Bits of an index below the size class: the entry and the direction.
   static let entryBits = 9
-  private static let sizeClasses = 7
+  private static let sizeClasses = 8
 
   /// Picoseconds of an access, index `sizeClass << 9 | entry << 1 | isWrite`.
   let cost: UnsafeMutablePointer<Int>
@@ -63,7 +63,7 @@ public struct AccessCosts {
     body(plain | Int(PTE.accessed | PTE.dirty) << 1)
   }
 
-  /// Sets what one access of a kind costs. `sizeClass` is log2(bytes / 64), 0 to 6.
+  /// Sets what one access of a kind costs. `sizeClass` is log2(bytes / 64), 0 to 6, or `AccessBatch.touchClass`.
   public func set(sizeClass: Int, node: Int, isWrite: Bool, to picoseconds: Int) {
     forEachIndex(sizeClass, node, isWrite) { cost[$0] = picoseconds }
   }

@@ -69,7 +69,7 @@ public struct RunJSON {
     .object([
       ("accesses", .integer(t.accesses)), ("reads", .integer(t.reads)), ("writes", .integer(t.writes)),
       ("fast_accesses", .integer(t.fastAccesses)), ("slow_accesses", .integer(t.accesses - t.fastAccesses)),
-      ("bytes", .integer(t.bytes)), ("elapsed_ps", .integer(elapsed)),
+      ("touches", .integer(t.touches)), ("bytes", .integer(t.bytes)), ("elapsed_ps", .integer(elapsed)),
       ("accesses_per_s", .integer(Decimal.ratio(t.accesses, elapsed, times: Picoseconds.second))),
       (
         "time_ps",

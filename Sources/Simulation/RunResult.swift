@@ -24,6 +24,8 @@ public struct TaskTotals: Sendable {
   public var writes = 0
   public var fastAccesses = 0
   public var bytes = 0
+  /// Accesses that a modelled cache answered after a page walk; not among `accesses`.
+  public var touches = 0
   /// By `TimeUse`.
   public var time = [Picoseconds](repeating: 0, count: TimeUse.allCases.count)
 
@@ -36,6 +38,7 @@ public struct TaskTotals: Sendable {
     d.writes = a.writes - b.writes
     d.fastAccesses = a.fastAccesses - b.fastAccesses
     d.bytes = a.bytes - b.bytes
+    d.touches = a.touches - b.touches
     d.time = zip(a.time, b.time).map { $0 - $1 }
     return d
   }
@@ -138,15 +141,6 @@ public struct RunResult {
 
   /// Totals of all tasks.
   public var totals: TaskTotals {
-    tasks.reduce(TaskTotals()) { sum, task in
-      var s = sum
-      s.accesses += task.totals.accesses
-      s.reads += task.totals.reads
-      s.writes += task.totals.writes
-      s.fastAccesses += task.totals.fastAccesses
-      s.bytes += task.totals.bytes
-      s.time = zip(s.time, task.totals.time).map { $0 + $1 }
-      return s
-    }
+    tasks.reduce(TaskTotals()) { $0 + $1.totals }
   }
 }

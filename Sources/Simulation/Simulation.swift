@@ -73,7 +73,10 @@ public final class Simulation {
   ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
   ///   - isHashing: keep the hash of the pages that each access phase touches.
   public init(_ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true) throws(RunError) {
-    self.spec = spec
+    do throws(WorkloadError) {
+      self.spec = try spec.withRecordedThreads()
+    } catch { throw RunError(error.description, fix: "", kind: .trace) }
+    let spec = self.spec
     self.tree = tree
     self.tree.isRunning = true
     self.isHashing = isHashing

@@ -118,6 +118,7 @@ final class TaskProgram {
       sum.writes += t.writes
       sum.fastAccesses += t.fastAccesses
       sum.bytes += t.bytes
+      sum.touches += t.touches
       for i in sum.time.indices { sum.time[i] += t.time[i] }
       sum.time[TimeUse.cpuWait.rawValue] += thread.thread.queuedTime
       sum.time[TimeUse.contextSwitch.rawValue] += thread.thread.switchTime
@@ -297,6 +298,7 @@ extension TaskTotals {
     s.writes += b.writes
     s.fastAccesses += b.fastAccesses
     s.bytes += b.bytes
+    s.touches += b.touches
     s.time = zip(a.time, b.time).map { $0 + $1 }
     return s
   }
@@ -313,7 +315,7 @@ extension TaskProgram {
   }
 
   /// Accesses done so far, from the threads' own counts.
-  var accessesDone: Int { threads.reduce(0) { $0 + $1.totals.accesses } }
+  var accessesDone: Int { threads.reduce(0) { $0 + $1.totals.accesses + $1.totals.touches } }
 
   /// Accesses the task will do in all, as far as its phases say; a trace says it in its header.
   var accessesPlanned: Int {

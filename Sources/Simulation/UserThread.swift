@@ -107,6 +107,7 @@ final class UserThread: ThreadBody {
     guard costVersion != links.version else { return }
     foldCounts()
     costVersion = links.version
+    if isTrace { setTouchCosts() }
     for size in sizeClasses {
       for node in 0..<memory.nodeCount {
         for write in 0...1 {
@@ -119,10 +120,32 @@ final class UserThread: ThreadBody {
     }
   }
 
+  /// A touch takes as long wherever its page is.
+  private func setTouchCosts() {
+    for node in 0..<memory.nodeCount {
+      for write in 0...1 {
+        costs.set(
+          sizeClass: AccessBatch.touchClass, node: node, isWrite: write == 1,
+          to: program.spec.weight * simulation.costs.cachedAccess)
+      }
+    }
+  }
+
+  /// Counts the touches done. Their time is the thread's, not memory's.
+  private func foldTouches() {
+    for node in 0..<memory.nodeCount {
+      for write in 0...1 {
+        totals.touches +=
+          costs.take(sizeClass: AccessBatch.touchClass, node: node, isWrite: write == 1).count * program.spec.weight
+      }
+    }
+  }
+
   /// Adds what the replay loop counted to the totals and to the nodes' traffic.
   func foldCounts() {
     guard hasReplayed else { return }
     hasReplayed = false
+    if isTrace { foldTouches() }
     var accessTime = 0
     let weight = program.spec.weight
     for size in sizeClasses {

@@ -3,36 +3,51 @@ import MemoryModel
 import Trace
 import Units
 
-/// Where the pages of a trace are among the slots of a process.
+/// Where the pages of a trace, or of one process of it, are among the slots of an address space.
 ///
-/// Each 2 MiB block of addresses that the trace touches has 512 slots, in the order in which the blocks are first used.
+/// Each 2 MiB block of addresses that is touched has 512 slots; blocks lie by process and address.
 public struct TraceMap: Sendable {
   public let header: TraceHeader
   public let directory: PageDirectory
+  /// Distinct 4 KiB pages.
+  public let footprintPages: Int
+  /// By thread of the trace: its records, and the accesses they stand for.
+  let records: [Int]
+  let accesses: [Int]
   /// Slots the trace needs.
   public var slotCount: Int { directory.blocks.count * Page.perHuge }
 
-  /// Reads the whole trace once; every checksum in it is verified on the way.
+  /// Reads the whole trace once; every checksum in it is verified on the way. `process` leaves out the pages of all others.
   ///
-  /// Complexity: O(records), in memory of about 20 bytes for each 2 MiB of footprint.
-  public init(path: String) throws(TraceError) {
-    var reader = try TraceReader(path: path)
-    let block = TraceBlock()
+  /// Complexity: O(records), in memory of about 84 bytes for each 2 MiB of footprint.
+  public init(path: String, process: UInt16? = nil) throws(TraceError) {
+    let reader = try ParallelReader(path: path)
     var directory = PageDirectory()
-    while try reader.next(into: block) {
-      let address = block.address
-      var last = UInt64.max
-      for i in 0..<block.count where address[i] >> 21 != last {
-        last = address[i] >> 21
-        guard directory.slot(of: last) != nil else {
+    var pages = PageSet()
+    var records = [Int](repeating: 0, count: reader.header.threads)
+    var accesses = records
+    while let block = try reader.next() {
+      for i in 0..<block.pageCount where process == nil || block.pageProcess[i] == process {
+        let address = block.page[i] << 12
+        guard directory.slot(of: PageDirectory.block(of: address, in: block.pageProcess[i])) != nil,
+          pages.insert(address, of: block.pageProcess[i])
+        else {
           throw TraceError(
             .limit, file: path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
             fix: "trace a smaller part of the program")
         }
       }
+      for i in 0..<block.count {
+        records[Int(block.thread[i])] += 1
+        accesses[Int(block.thread[i])] += 1 + Int(block.repeats[i])
+      }
     }
+    directory.sort()
     header = reader.header
     self.directory = directory
+    footprintPages = pages.pages
+    self.records = records
+    self.accesses = accesses
   }
 }
 
@@ -59,11 +74,11 @@ public struct TraceCosts: Sendable {
   }
 }
 
-/// Replays a trace as one round; the work before a record is time before its access.
+/// Replays a trace, or one thread of it, as one round; the work before a record is time before its access.
 ///
 /// The records of a cache-filtered trace are accesses that reached memory, and so are those folded into them: each is an
 /// access here. In any other trace the accesses folded into a record go to the page just accessed, whose lines a CPU cache
-/// holds: they are time, and the one access of the record is a write if any of them was.
+/// holds: they are time, and the one access of the record is a write if any of them was. A touch reaches the page table alone.
 public final class TraceSource: AccessSource {
   public let path: String
   public private(set) var remaining: Int
@@ -90,16 +105,21 @@ public final class TraceSource: AccessSource {
   private let block = TraceBlock()
   private var position = 0
   private var blockCount = 0
-  private var lastBlock = UInt64.max
-  private var lastSlot = 0
+  /// The thread that is replayed; nil for all.
+  private let thread: UInt16?
+  /// By page of the block: its slot among the trace's own.
+  private let slots: UnsafeMutablePointer<UInt32>
+  private var lastPage = 0
   private var fnv = PatternSource.hashStart
 
   /// - Parameters:
   ///   - path: the trace that `map` was made of.
   ///   - baseSlot: first of the trace's slots; `baseSlot + map.slotCount` is at most 2^31.
+  ///   - thread: the only thread of the trace that is replayed; `map` then has the pages of its process.
   ///   - countsFootprint: false when another source over the same slots counts the pages.
   public init(
-    path: String, map: TraceMap, baseSlot: Int, costs: TraceCosts, countsFootprint: Bool = true, hashing: Bool = true
+    path: String, map: TraceMap, baseSlot: Int, costs: TraceCosts, thread: UInt16? = nil, countsFootprint: Bool = true,
+    hashing: Bool = true
   ) throws(TraceError) {
     precondition(baseSlot >= 0 && baseSlot + map.slotCount <= 1 << 31, "slots are 31-bit numbers")
     self.path = path
@@ -108,15 +128,21 @@ public final class TraceSource: AccessSource {
     isHashing = hashing
     gapUnit = costs.span(of: map.header.layout.gapUnit)
     repeatCost = costs.cachedAccess
-    footprintPages = countsFootprint ? map.header.footprintPages : 0
+    self.thread = thread
+    footprintPages = countsFootprint ? map.footprintPages : 0
     expands = map.header.layout.isCacheFiltered
-    total = expands ? map.header.accesses : map.header.records
+    let counts = expands ? map.accesses : map.records
+    total = thread.map { counts[Int($0)] } ?? counts.reduce(0, +)
     remaining = total
     reader = try TraceReader(path: path)
+    slots = .allocate(capacity: TraceBlock.capacity)
+    slots.initialize(repeating: 0, count: TraceBlock.capacity)
     guard reader.header == map.header else {
       throw TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again")
     }
   }
+
+  deinit { slots.deallocate() }
 
   public func restart() {
     position = 0
@@ -127,9 +153,7 @@ public final class TraceSource: AccessSource {
     repeatsLeft = 0
     repeatWritesLeft = 0
     remaining = total
-    do throws(TraceError) {
-      try reader.rewind()
-    } catch { fail(error) }
+    reader.rewind()
   }
 
   public func fill(_ batch: AccessBatch, limit: Int) {
@@ -149,14 +173,14 @@ public final class TraceSource: AccessSource {
     if remaining == 0, wanted > 0 { endPass() }
   }
 
-  /// Decodes the next block; false and a failure when there is none.
+  /// Decodes the next block and looks its pages up; false and a failure when there is none.
   private func readBlock() -> Bool {
     position = 0
     blockCount = 0
     do throws(TraceError) {
       if try reader.next(into: block) {
         blockCount = block.count
-        return true
+        return findPages()
       }
       throw TraceError(.damaged, file: path, problem: "records are missing", fix: "record the trace again")
     } catch {
@@ -165,74 +189,93 @@ public final class TraceSource: AccessSource {
     }
   }
 
+  /// Fills `slots` for the pages of the block; false and a failure when one is new.
+  private func findPages() -> Bool {
+    var (last, base) = (UInt64.max, 0)
+    for i in 0..<block.pageCount {
+      let number = PageDirectory.block(of: block.page[i] << 12, in: block.pageProcess[i])
+      if number != last {
+        // Other processes' pages have no slot where one thread is replayed, and none of its records names them.
+        let slot = map.directory.knownSlot(of: number)
+        guard slot != nil || thread != nil else {
+          fail(TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again"))
+          return false
+        }
+        (last, base) = (number, (slot ?? 0) * Page.perHuge)
+      }
+      slots[i] = UInt32(base + Int(block.page[i] & 511))
+    }
+    return true
+  }
+
   /// The last record has been given out: the end of the file is checked too.
   private func endPass() {
     roundsDone += 1
     do throws(TraceError) {
-      if try reader.next(into: block) {
-        throw TraceError(
-          .damaged, file: path, problem: "more records than the header says", fix: "record the trace again")
+      while try reader.next(into: block) {
+        guard thread != nil else {
+          throw TraceError(
+            .damaged, file: path, problem: "more records than the header says", fix: "record the trace again")
+        }
       }
     } catch { fail(error) }
   }
 
+  /// Gives out up to `count` of the block's records, as accesses of their own.
   private func append(to batch: AccessBatch, count: Int) {
-    let (address, isWrite, size) = (block.address + position, block.isWrite + position, block.size + position)
+    let (index, place, size) = (block.pageIndex + position, block.place + position, block.size + position)
     let (gap, repeats, repeatWrites) = (
       block.gap + position, block.repeats + position, block.repeatWrites + position
     )
     let slots = batch.slots + batch.count
     let gaps = batch.gaps + batch.count
     let sizes = batch.sizeClasses + batch.count
+    let wanted = thread
+    let threads = block.thread + position
     var done = 0
-    for i in 0..<count {
-      let number = address[i] >> 21
-      if number != lastBlock {
-        guard let slot = map.directory.knownSlot(of: number) else {
-          fail(TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again"))
-          return
-        }
-        lastBlock = number
-        lastSlot = slot
-      }
-      let page = lastSlot &* Page.perHuge &+ Int(address[i] >> 12 & 511)
-      let writes = isWrite[i] || (!expands && repeatWrites[i] > 0)
-      slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (writes ? 1 : 0))
-      gaps[i] = UInt32(clamping: Int(gap[i]) * gapUnit + (expands ? 0 : Int(repeats[i]) * repeatCost))
-      sizes[i] = TraceSource.sizeClass(Int(size[i]))
+    var taken = 0
+    while taken < count {
+      let i = taken
+      taken += 1
+      if let wanted, threads[i] != wanted { continue }
+      let page = Int(self.slots[Int(index[i])])
+      let isWrite = place[i] & TraceBlock.writeBit != 0 || (!expands && repeatWrites[i] > 0)
+      slots[done] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (isWrite ? 1 : 0))
+      gaps[done] = UInt32(clamping: Int(gap[i]) * gapUnit + (expands ? 0 : Int(repeats[i]) * repeatCost))
+      sizes[done] = Self.sizeClass(Int(size[i]), place[i])
       if isHashing { fnv = (fnv ^ UInt64(page)) &* PatternSource.hashPrime }
       done += 1
       if expands && repeats[i] > 0 {
         repeatsLeft = Int(repeats[i])
         repeatWritesLeft = Int(repeatWrites[i])
+        lastPage = page
         break
       }
     }
-    position += done
+    position += taken
     batch.count += done
   }
 
   /// Folded accesses of the record given out last: to the same page, reads first, with nothing between them.
   private func appendRepeats(to batch: AccessBatch, limit: Int) {
-    let last = position - 1
-    let page = lastSlot &* Page.perHuge &+ Int(block.address[last] >> 12 & 511)
-    let size = TraceSource.sizeClass(Int(block.size[last]))
+    let size = Self.sizeClass(Int(block.size[position - 1]), block.place[position - 1])
     let count = min(limit - batch.count, repeatsLeft)
     for i in batch.count..<(batch.count + count) {
       let isWrite = repeatsLeft <= repeatWritesLeft
-      batch.slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ page) << 1 | (isWrite ? 1 : 0))
+      batch.slots[i] = UInt32(truncatingIfNeeded: (baseSlot &+ lastPage) << 1 | (isWrite ? 1 : 0))
       batch.gaps[i] = 0
       batch.sizeClasses[i] = size
-      if isHashing { fnv = (fnv ^ UInt64(page)) &* PatternSource.hashPrime }
+      if isHashing { fnv = (fnv ^ UInt64(lastPage)) &* PatternSource.hashPrime }
       repeatsLeft -= 1
       if isWrite { repeatWritesLeft -= 1 }
     }
     batch.count += count
   }
 
-  /// log2(bytes / 64) rounded down, 0 to 6.
-  private static func sizeClass(_ bytes: Int) -> UInt8 {
-    bytes < 128 ? 0 : UInt8(min(Int.bitWidth - 1 - bytes.leadingZeroBitCount - 6, 6))
+  /// log2(bytes / 64) rounded down, 0 to 6; that of a touch is its own.
+  private static func sizeClass(_ bytes: Int, _ place: UInt16) -> UInt8 {
+    if place & TraceBlock.touchBit != 0 { return UInt8(AccessBatch.touchClass) }
+    return bytes < 128 ? 0 : UInt8(min(Int.bitWidth - 1 - bytes.leadingZeroBitCount - 6, 6))
   }
 
   private func fail(_ error: TraceError) {

@@ -117,6 +117,25 @@ public struct TraceSpec: Sendable, Equatable {
   /// Relative paths joined to the folder of the workload file.
   public var resolvedPath: String
   public var line: Int
+  public var threads = TraceThreads.shared
+
+  public init(path: String, resolvedPath: String, line: Int, threads: TraceThreads = .shared) {
+    self.path = path
+    self.resolvedPath = resolvedPath
+    self.line = line
+    self.threads = threads
+  }
+}
+
+/// Who replays the records of a trace.
+public enum TraceThreads: Sendable, Equatable {
+  /// The threads of the task share all of them out, as they come.
+  case shared
+  /// Each thread of the trace is a task of its own, and each process of the trace an address space; see
+  /// `WorkloadSpec.withRecordedThreads`.
+  case recorded
+  /// The task replays one thread of the trace, in the pages of its process alone.
+  case one(thread: UInt16, process: UInt16)
 }
 
 /// One step of a task.

@@ -89,8 +89,7 @@ struct TraceImportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The trace to write.", valueName: "file"))
   var output: String
 
-  @Option(help: ArgumentHelp("Leave out hits of modelled caches, nearest first.", valueName: "size:ways,..."))
-  var cache: String?
+  @OptionGroup var keep: KeepOptions
 
   @Flag(help: "Keep only the page of an address.")
   var pages = false
@@ -132,7 +131,7 @@ struct TraceImportCommand: ParsableCommand {
     options.instructions = instructions
     options.skipAccesses = skip
     options.maxRecords = limit
-    if let cache { options.cache = try CacheSpecification(cache) }
+    try keep.apply(to: &options)
     let provenance = TraceProvenance(program: program, command: command, tool: tool, date: date, notes: notes)
     let bar = ProgressBar("import", isQuiet: quiet)
     defer { bar.end() }
@@ -167,7 +166,7 @@ struct TraceCatCommand: ParsableCommand {
         pageferry trace cat workloads/traces/sort.pft --last 10
       """)
 
-  @Argument(help: "The trace, plain or gzip-compressed.")
+  @Argument(help: "The trace.")
   var file: String
 
   @Option(help: ArgumentHelp("First record, from 0.", valueName: "number"))
@@ -189,14 +188,14 @@ struct TraceCatCommand: ParsableCommand {
   func run() throws {
     var reader = try TraceReader(path: file)
     let block = TraceBlock()
-    var number = 0
     let from = last.map { max(0, reader.header.records - $0) } ?? from
     let end = min(from, Int.max - (count ?? .max)) + (count ?? .max)
-    var text = Array(TraceText.heading.utf8)
+    let format = TraceText(reader.header)
+    var text = Array(format.heading.utf8)
+    // The first block that is printed: those before it are not even decoded.
+    var number = from > 0 ? from - reader.seek(to: from) : 0
     while number < end, try reader.next(into: block) {
-      for i in 0..<block.count where number + i >= from && number + i < end {
-        text += Array(TraceText.line(block[i]).utf8) + [UInt8(ascii: "\n")]
-      }
+      for i in 0..<block.count where number + i >= from && number + i < end { format.append(block[i], to: &text) }
       number += block.count
       try Console.out(String(decoding: text, as: UTF8.self))
       text.removeAll(keepingCapacity: true)

@@ -20,7 +20,7 @@ struct TraceCutCommand: ParsableCommand {
         pageferry trace cut sort.pft -o small.pft --first 100000
       """)
 
-  @Argument(help: ArgumentHelp("The trace, plain or gzip-compressed.", valueName: "in"))
+  @Argument(help: ArgumentHelp("The trace.", valueName: "in"))
   var input: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The trace to write.", valueName: "file"))

@@ -19,7 +19,7 @@ struct TraceInfoCommand: ParsableCommand {
         pageferry trace info --brief huge.pft
       """)
 
-  @Argument(help: "The trace, plain or gzip-compressed.")
+  @Argument(help: "The trace.")
   var file: String
 
   @Flag(help: "Print it as JSON.")

@@ -26,8 +26,7 @@ struct TraceRecordCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The trace to write. (default: PROGRAM.pft)", valueName: "file"))
   var output: String?
 
-  @Option(help: ArgumentHelp("Leave out hits of modelled caches, nearest first.", valueName: "size:ways,..."))
-  var cache: String?
+  @OptionGroup var keep: KeepOptions
 
   @Flag(help: "Take instruction fetches as reads, not as time between accesses.")
   var instructions = false
@@ -58,7 +57,7 @@ struct TraceRecordCommand: ParsableCommand {
     options.instructions = instructions
     options.skipAccesses = skipAccesses
     options.maxRecords = maxRecords
-    if let cache { options.cache = try CacheSpecification(cache) }
+    try keep.apply(to: &options)
     let name = program[0].split(separator: "/").last.map(String.init) ?? program[0]
     let output = output ?? name + ".pft"
     let bar = ProgressBar("record \(name)", isQuiet: quiet)

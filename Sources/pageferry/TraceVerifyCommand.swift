@@ -14,13 +14,13 @@ struct TraceVerifyCommand: ParsableCommand {
       standard error. All files are read, whatever is wrong with one of them.
 
       Examples:
-        pageferry trace verify workloads/traces/*.pft.gz
+        pageferry trace verify workloads/traces/*.pft
         pageferry trace verify --json copy.pft
 
       Exit status: 1 when a file is damaged or cannot be read.
       """)
 
-  @Argument(help: ArgumentHelp("The traces, plain or gzip-compressed.", valueName: "file"))
+  @Argument(help: ArgumentHelp("The traces.", valueName: "file"))
   var files: [String]
 
   @Flag(help: "Print all as JSON, damaged files too.")

@@ -146,12 +146,12 @@ private let hasValgrind: Bool = {
       let outcome = try Command.run("trace", "verify", "b.pft", "a.pft", in: folder)
       #expect(outcome.status == 1)
       #expect(outcome.out == "a.pft: whole, 100 records, 100 accesses\n")
-      #expect(outcome.error.hasPrefix("pageferry: b.pft: byte 4136: checksum of block 0 does not match"))
+      #expect(outcome.error.hasPrefix("pageferry: b.pft: byte 4160: checksum of block 0 does not match"))
       let json = try Command.run("trace", "verify", "--json", "b.pft", "a.pft", in: folder)
       #expect(json.status == 1 && json.error == "")
       let entries = try #require(try JSONSerialization.jsonObject(with: Data(json.out.utf8)) as? [[String: Any]])
       #expect(entries.map { $0["is_whole"] as? Bool } == [false, true])
-      #expect(entries[0]["byte"] as? Int == 4136 && entries[1]["records"] as? Int == 100)
+      #expect(entries[0]["byte"] as? Int == 4160 && entries[1]["records"] as? Int == 100)
 
       let cut = try Command.run(
         "trace", "cut", "a.pft", "-o", "c.pft", "--from", "505", "--to", "531", "--threads", "0", in: folder)

@@ -8,6 +8,7 @@ import Testing
 private struct Reference {
   var distances: [UInt64] = []
   var work: [UInt64] = []
+  var time: [UInt64] = []
   var cold = 0
   private var pages: [UInt64]
 
@@ -19,6 +20,7 @@ private struct Reference {
         continue
       }
       distances.append(UInt64(Set(pages[(before + 1)..<i]).count))
+      time.append(UInt64(abs(Int64(records[i].time) - Int64(records[before].time))))
       work.append(records[(before + 1)...i].reduce(0) { $0 + UInt64($1.gap) })
     }
   }
@@ -67,14 +69,22 @@ private func summary(_ values: [UInt64], _ unit: Reuse.Unit) -> Reuse {
   @Test(arguments: [(1, 1, 1), (2, 1, 1), (300, 3, 1), (400, 60, 3), (300, 500, 5), (1100, 40_000, 2)])
   func allIsAsTheReferenceCounts(count: Int, pages: UInt64, threads: UInt16) throws {
     for seed in 0..<2 as Range<UInt64> {
-      let all = records(count, pages: pages, seed: seed, threads: threads, gapShift: seed == 0 ? 24 : 0)
+      // The second time, threads are of two processes and time stamps go back now and then.
+      let all = records(count, pages: pages, seed: seed, threads: threads, gapShift: seed == 0 ? 24 : 0).map { record in
+        var record = record
+        if seed == 1 {
+          record.process = record.thread % 2
+          record.time = record.address % 77_777 * 1_000_003 + UInt64(record.gap)
+        }
+        return record
+      }
       let wanted = Reference(all)
-      let found = try info(all)
+      let found = try info(all, TraceLayout(hasTimes: seed == 1))
       #expect(found.coldRecords == wanted.cold)
       #expect(found.foldedRepeats == all.reduce(0) { $0 + Int($1.repeats) })
       #expect(found.reuseDistance == summary(wanted.distances, .pages))
       #expect(found.reuseWork == summary(wanted.work, .instructions))
-      #expect(found.reuseTime == nil)
+      #expect(found.reuseTime == (seed == 1 ? summary(wanted.time, .ns) : nil))
       for (set, part) in zip(try #require(found.workingSet), [1024, 256, 64, 16, 4, 1]) {
         let length = max(1, count / part)
         let one = wanted.workingSet(length)
@@ -111,12 +121,10 @@ private func summary(_ values: [UInt64], _ unit: Reuse.Unit) -> Reuse {
       (0, nil), (1, nil), (2, nil), (0, 2), (0, 0), (2, 1), (1, 2), (3, nil), (1, 1),
     ]
     var stack = RecencyStack(capacity: 512)
+    stack.grow(to: 5)
     for (i, use) in uses.enumerated() {
-      if let distance = use.distance {
-        #expect(stack.use(use.page, stamp: UInt64(i)) == distance)
-      } else {
-        stack.add(use.page, stamp: UInt64(i))
-      }
+      let distance = stack.use(use.page, stamp: UInt64(i))
+      #expect(distance == use.distance ?? -1)
     }
     #expect(stack.pages == 4)
   }
@@ -212,7 +220,7 @@ private func summary(_ values: [UInt64], _ unit: Reuse.Unit) -> Reuse {
     let header = try write(records(300, pages: 20, seed: 3), to: scratch.path("a.pft"))
     // Damage in a record is not seen, damage in the header is.
     var file = try bytes(of: scratch.path("a.pft"))
-    file[TraceFormat.headerBytes + 60] ^= 1
+    file[TraceFormat.headerBytes + 200] ^= 1
     let path = try scratch.write(file, "b.pft")
     let brief = try TraceInfo.brief(path: path)
     #expect(brief.header == header && brief.isBrief && brief.reuseDistance == nil && brief.hottestRegions == nil)

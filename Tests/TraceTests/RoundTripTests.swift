@@ -31,36 +31,88 @@ import Testing
     }
   }
 
-  @Test func compressedTracesReadTheSameAndRewind() throws {
+  @Test(arguments: [0, 1, 3, 19])
+  func everyLevelOfCompressionReadsTheSameAndRewinds(level: Int) throws {
     let scratch = try Scratch()
-    let records = randomRecords(135_000, seed: 9, layout: TraceLayout(), threads: 4)
+    let records = randomRecords(level == 19 ? 70_000 : 135_000, seed: 9, layout: TraceLayout(), threads: 4)
+    try write(records, to: scratch.path("a.pft"), level: level)
+    var reader = try TraceReader(path: scratch.path("a.pft"))
+    let block = TraceBlock()
+    #expect(try reader.next(into: block))
+    let first = block[0]
+    reader.rewind()
+    var all: [TraceRecord] = []
+    while try reader.next(into: block) { for i in 0..<block.count { all.append(block[i]) } }
+    #expect(all == records && all[0] == first)
+    #expect(try reader.next(into: block) == false)
+  }
+
+  @Test func anyRecordIsFoundByTheIndex() throws {
+    let scratch = try Scratch()
+    let records = randomRecords(140_000, seed: 3, layout: TraceLayout())
     try write(records, to: scratch.path("a.pft"))
-    let path = try scratch.write(gzip(bytes(of: scratch.path("a.pft"))), "a.pft.gz")
-    #expect(try readAll(path) == records)
-    for path in [path, scratch.path("a.pft")] {
-      var reader = try TraceReader(path: path)
-      let block = TraceBlock()
+    var reader = try TraceReader(path: scratch.path("a.pft"))
+    let block = TraceBlock()
+    for number in [0, 1, 65_535, 65_536, 65_537, 131_071, 131_072, 139_999, 5] {
+      let before = reader.seek(to: number)
       #expect(try reader.next(into: block))
-      let first = block[0]
-      #expect(try reader.skipBlock() > 0)
-      try reader.rewind()
-      var count = 0
-      while try reader.next(into: block) {
-        if count == 0 { #expect(block[0] == first) }
-        count += block.count
-      }
-      #expect(count == 135_000)
+      #expect(block[before] == records[number])
+    }
+    for number in [140_000, .max] {
+      #expect(reader.seek(to: number) == 0)
       #expect(try reader.next(into: block) == false)
     }
   }
 
-  @Test func skippedBlocksStillAddUp() throws {
+  @Test(arguments: [1, 2, 3, 8])
+  func readingAheadGivesTheSameRecords(threads: Int) throws {
     let scratch = try Scratch()
-    try write(randomRecords(140_000, seed: 3, layout: TraceLayout()), to: scratch.path("a.pft"))
-    var reader = try TraceReader(path: scratch.path("a.pft"))
-    var sum = 0
-    while case let n = try reader.skipBlock(), n > 0 { sum += n }
-    #expect(sum == 140_000)
+    let records = randomRecords(300_000, seed: 12, layout: TraceLayout(isCoalesced: false))
+    try write(records, to: scratch.path("a.pft"), layout: TraceLayout(isCoalesced: false), level: 1)
+    let reader = try ParallelReader(path: scratch.path("a.pft"), threads: threads)
+    var number = 0
+    while let block = try reader.next() {
+      for i in stride(from: 0, to: block.count, by: 97) where block[i] != records[number + i] {
+        Issue.record("record \(number + i)")
+      }
+      number += block.count
+    }
+    #expect(number == 300_000)
+    #expect(try reader.next() == nil)
+    // A reader that is dropped in the middle ends its threads.
+    for taken in 0..<4 {
+      let reader = try ParallelReader(path: scratch.path("a.pft"), threads: threads)
+      for _ in 0..<taken { _ = try reader.next() }
+    }
+    var bad = try bytes(of: scratch.path("a.pft"))
+    bad[bad.count / 2] ^= 1
+    let damaged = try ParallelReader(path: scratch.write(bad, "b.pft"), threads: threads)
+    #expect(throws: TraceError.self) { while try damaged.next() != nil {} }
+  }
+
+  @Test func touchesTimesAndProcessesComeBackEqual() throws {
+    let scratch = try Scratch()
+    let layout = TraceLayout(granuleShift: 6, isCacheFiltered: true, hasTouches: true, hasTimes: true)
+    var random = Seeded(8)
+    var time: UInt64 = 1 << 60
+    let records = randomRecords(70_000, seed: 4, layout: TraceLayout(granuleShift: 6), threads: 6).map { record in
+      var record = record
+      record.process = record.thread / 2
+      // The same addresses in all processes.
+      record.address &= 0xF_FFFF
+      record.isTouch = random.next() % 3 == 0
+      time = time &+ random.next() % 1000 &- 100
+      record.time = time
+      return record
+    }
+    let header = try write(records, to: scratch.path("a.pft"), layout: layout)
+    #expect(try readAll(scratch.path("a.pft")) == records)
+    #expect(header.processes == 3 && header.threads == 6)
+    #expect(header.touches == records.reduce(0) { $0 + ($1.isTouch ? $1.accesses : 0) })
+    #expect(header.firstTime == records.map(\.time).min() && header.lastTime == records.map(\.time).max())
+    #expect(header.footprintPages == Set(records.map { $0.address >> 12 | UInt64($0.process) << 52 }).count)
+    #expect(try TraceReader(path: scratch.path("a.pft")).processes == [0, 0, 1, 1, 2, 2])
+    #expect(try TraceVerification(path: scratch.path("a.pft")).header == header)
   }
 
   @Test func provenanceComesBackEqual() throws {
@@ -77,6 +129,7 @@ import Testing
   @Test(arguments: [
     (TraceRecord(address: 0, size: 0), "0 bytes"), (TraceRecord(address: 0, size: 4097), "4097 bytes"),
     (TraceRecord(address: 4090, size: 8), "crosses"), (TraceRecord(address: 0, repeats: 1, repeatWrites: 2), "repeats"),
+    (TraceRecord(address: 0, isTouch: true), "touch"), (TraceRecord(address: 0, time: 1), "time stamp"),
   ])
   func recordsThatBreakARuleAreRefused(record: TraceRecord, word: String) throws {
     let scratch = try Scratch()
@@ -84,6 +137,14 @@ import Testing
     #expect(error?.kind == .limit)
     #expect(error?.description.contains(word) == true)
     #expect(scratch.names.isEmpty)
+  }
+
+  @Test func aThreadHasOneProcess() throws {
+    let scratch = try Scratch()
+    let error = #expect(throws: TraceError.self) {
+      try write([TraceRecord(address: 0, process: 1), TraceRecord(address: 0, process: 2)], to: scratch.path("a.pft"))
+    }
+    #expect(error?.kind == .limit && error?.problem == "record 1: thread 0 of process 1 in process 2")
   }
 
   @Test func nothingAppearsBeforeTheEndOrAfterAnError() throws {

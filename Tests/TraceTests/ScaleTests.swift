@@ -131,6 +131,75 @@ import Testing
     #expect(try scaled() == wanted)
   }
 
+  /// Three copies of a trace of two processes: equal addresses of six processes are six pages.
+  @Test func copiesAsProcessesHaveAddressSpacesOfTheirOwn() throws {
+    let all = records(200, seed: 11, threads: 3).map { record in
+      var record = record
+      record.process = record.thread % 2
+      record.isTouch = record.repeats == 1
+      return record
+    }
+    let layout = TraceLayout(isCacheFiltered: true, hasTouches: true)
+    let one = try write(all, to: scratch.path("a.pft"), layout: layout)
+    let header = try scale(["a.pft"]) {
+      $0.copies = 3
+      $0.arrangement = .processes
+    }
+    let wanted = model([all, all, all], starts: [0, 0, 0]).map { k, i in
+      var record = all[i]
+      record.thread += UInt16(3 * k)
+      record.process += UInt16(2 * k)
+      return record
+    }
+    #expect(try scaled() == wanted)
+    #expect(header.layout == layout && header.touches == 3 * one.touches)
+    #expect(header.threads == 9 && header.processes == 6)
+    #expect(header.footprintPages == 3 * one.footprintPages)
+    #expect(header.footprintHugeBlocks == 3 * one.footprintHugeBlocks)
+    #expect(header.lowestAddress == one.lowestAddress && header.highestAddress == one.highestAddress)
+    let error = #expect(throws: TraceError.self) {
+      try scale(["a.pft"]) {
+        $0.copies = 2
+        $0.arrangement = .threads
+      }
+    }
+    #expect(error?.problem == "2 processes cannot become threads of one")
+  }
+
+  /// Traces whose clocks began elsewhere begin together, each later by the offset.
+  @Test func timeStampsDecideWhereAllHaveThem() throws {
+    func timed(_ times: [UInt64], thread: UInt16 = 0) -> [TraceRecord] {
+      times.map { TraceRecord(address: 4096, thread: thread, gap: 5, time: $0) }
+    }
+    for unit in [GapUnit.nanoseconds, .instructions] {
+      let layout = TraceLayout(gapUnit: unit, hasTimes: true)
+      try write(timed([100, 130, 120, 200]), to: scratch.path("a.pft"), layout: layout)
+      try write(timed([9000, 9010, 9095]), to: scratch.path("b.pft"), layout: layout)
+      try write(timed([0, 0]), to: scratch.path("c.pft"), layout: TraceLayout(gapUnit: unit))
+      let header = try scale(["a.pft", "b.pft"]) {
+        $0.arrangement = .processes
+        $0.offset = 25
+      }
+      let found = try scaled()
+      #expect(found.map(\.time) == [100, 125, 130, 120, 135, 200, 220])
+      #expect(found.map(\.thread) == [0, 1, 0, 0, 1, 0, 1] && found.map(\.process) == [0, 1, 0, 0, 1, 0, 1])
+      #expect(found.map(\.gap) == [5, unit == .nanoseconds ? 30 : 5, 5, 5, 5, 5, 5])
+      #expect(header.layout == layout)
+      let other = try scale(["a.pft", "c.pft"]) { $0.arrangement = .processes }
+      #expect(!other.layout.hasTimes && other.lastTime == 0)
+      #expect(other.provenance.notes.hasSuffix("; time stamps left out, not all inputs have them"))
+      #expect(try scaled().map(\.thread) == [0, 1, 0, 1, 0, 0])
+    }
+    try write(timed([.max - 100]), to: scratch.path("late.pft"), layout: TraceLayout(hasTimes: true))
+    let error = #expect(throws: TraceError.self) {
+      try scale(["late.pft", "late.pft"]) {
+        $0.arrangement = .processes
+        $0.offset = 100
+      }
+    }
+    #expect(error?.kind == .limit)
+  }
+
   @Test func equalInputsMakeEqualBytes() throws {
     try write(records(500, seed: 3, threads: 2), to: scratch.path("a.pft"))
     func make() throws -> [UInt8] {

@@ -50,9 +50,9 @@ func bytes(of path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL
 @discardableResult
 func write(
   _ records: [TraceRecord], to path: String, layout: TraceLayout = TraceLayout(),
-  provenance: TraceProvenance = TraceProvenance()
+  provenance: TraceProvenance = TraceProvenance(), level: Int = TraceWriter.standardLevel
 ) throws -> TraceHeader {
-  var writer = try TraceWriter(path: path, layout: layout, provenance: provenance)
+  var writer = try TraceWriter(path: path, layout: layout, provenance: provenance, level: level)
   for record in records { try writer.append(record) }
   return try writer.finish()
 }

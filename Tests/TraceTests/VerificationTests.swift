@@ -19,8 +19,6 @@ import Testing
       let header = try write(
         randomRecords(70_000, seed: 2, layout: layout, threads: 9), to: scratch.path("a.pft"), layout: layout)
       #expect(try TraceVerification(path: scratch.path("a.pft")).header == header)
-      let packed = try scratch.write(gzip(bytes(of: scratch.path("a.pft"))), "a.pft.gz")
-      #expect(try TraceVerification(path: packed).header == header)
     }
   }
 
@@ -38,7 +36,7 @@ import Testing
   }
 
   /// Checksums that are right over counts that are not: a writer's fault rather than damage.
-  @Test(arguments: [24, 32, 40, 48, 56, 60, 64, 72, 80, 88, 96, 112])
+  @Test(arguments: [24, 32, 40, 48, 56, 64, 68, 72, 80, 88, 96, 104, 112, 128, 136, 144, 152])
   func everyWrongCountIsFound(offset: Int) throws {
     let scratch = try Scratch()
     let good = try small(scratch)
@@ -52,7 +50,7 @@ import Testing
       let path = try scratch.write(bad, "b.pft")
       let error = #expect(throws: TraceError.self, "\(offset) \(step)") { try TraceVerification(path: path) }
       #expect(error?.byte != nil)
-      if [64, 72, 80, 88].contains(offset) { #expect(error?.byte == offset) }
+      if [68, 80, 88, 96, 104].contains(offset) { #expect(error?.byte == offset) }
     }
   }
 

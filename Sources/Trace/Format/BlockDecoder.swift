@@ -1,176 +1,183 @@
-// Block payloads to records: the one loop of this room that runs per record.
+// Blocks to records: column by column, in loops that do nothing else.
+import CPlatform
+import CZstd
+
+/// What a payload must agree with.
+struct BlockRules {
+  let layout: TraceLayout
+  /// By thread, its process.
+  let processes: [UInt16]
+  let processCount: Int
+}
 
 /// Decodes payloads whose checksum has been verified, and still trusts nothing in them.
-///
-/// The payload must be followed by `slack` readable bytes: a record is read in whole words.
 struct BlockDecoder: ~Copyable {
-  /// Readable bytes needed after a payload: the longest record and a word.
-  static let slack = 48
-  private static let stride = TraceFormat.historyLength + 1
+  private let rules: BlockRules
+  /// A decompressed payload.
+  private let payload: UnsafeMutableRawPointer
+  private let decompressor = ZSTD_createDCtx()
+  /// By page of the block: whether a record names it.
+  private let isUsed: UnsafeMutablePointer<UInt8>
 
-  private let granule: UInt64
-  private let threads: Int
-  private let maxUnits: UInt64
-  /// Per thread: `historyLength` addresses, newest at `(next - 1) & 15`, then `next`.
-  private let history: UnsafeMutablePointer<UInt64>
-  /// Threads whose history is not zero: each listed once.
-  private var used: [UInt16] = []
-  private let isUsed: UnsafeMutablePointer<Bool>
-  private let forms: UnsafeMutablePointer<Form>
-
-  /// What a block adds up to, or where it is wrong.
-  struct Outcome {
-    var accesses: UInt64 = 0
-    var writes: UInt64 = 0
-    var gap: UInt64 = 0
-    /// Payload offset of the first record that cannot be, with the reason.
-    var failure: (offset: Int, problem: String)?
+  /// What is wrong with a payload; `record` is its number in the block, where it is one record's fault.
+  struct Failure: Error {
+    var problem: String
+    var record: Int?
   }
 
-  init(granuleShift: Int, threads: Int) {
-    granule = UInt64(granuleShift)
-    maxUnits = UInt64.max >> UInt64(granuleShift)
-    self.threads = threads
-    history = .allocate(capacity: threads * Self.stride)
-    history.initialize(repeating: 0, count: threads * Self.stride)
-    isUsed = .allocate(capacity: threads)
-    isUsed.initialize(repeating: false, count: threads)
-    forms = .allocate(capacity: 512)
-    for bits in 0..<512 { (forms + bits).initialize(to: Form(bits)) }
+  init(_ rules: BlockRules) {
+    self.rules = rules
+    payload = .allocate(byteCount: TraceFormat.maxBlockPayload, alignment: 16)
+    isUsed = .allocate(capacity: TraceFormat.maxBlockRecords)
+    isUsed.initialize(repeating: 0, count: TraceFormat.maxBlockRecords)
   }
 
   deinit {
-    history.deallocate()
+    payload.deallocate()
     isUsed.deallocate()
-    forms.deallocate()
+    ZSTD_freeDCtx(decompressor)
   }
 
-  private mutating func touch(_ thread: Int) {
-    if isUsed[thread] { return }
-    isUsed[thread] = true
-    used.append(UInt16(thread))
-  }
-
-  private mutating func reset() {
-    for thread in used {
-      (history + Int(thread) * Self.stride).update(repeating: 0, count: Self.stride)
-      isUsed[Int(thread)] = false
-    }
-    used.removeAll(keepingCapacity: true)
-  }
-
-  /// Decodes exactly `records` records from `payload` into `block`. `records` fits the block.
-  mutating func decode(
-    _ payload: UnsafeRawPointer, bytes: Int, records: Int, into block: TraceBlock
-  ) -> Outcome {
-    precondition(records <= TraceBlock.capacity)
-    reset()
-    touch(0)
-    var outcome = Outcome()
-    guard 2 * records <= bytes else {
-      outcome.failure = (bytes, "control words are missing")
-      return outcome
-    }
-    let (address, threadOut, sizeOut, isWrite) = (block.address, block.thread, block.size, block.isWrite)
-    let (gapOut, repeatsOut, repeatWritesOut) = (block.gap, block.repeats, block.repeatWrites)
-    let maxUnits = maxUnits
-    let granule = granule
-    let forms = UnsafePointer(forms)
-    let end = payload + bytes
-    var data = payload + 2 * records
-    var thread = 0
-    var size = UInt64(TraceFormat.initialSize)
-    var recent = history
-    var next = 0
-    var (gapSum, accessSum, writeSum): (UInt64, UInt64, UInt64) = (0, 0, 0)
-    var i = 0
-    while i < records {
-      // Data end inside the payload, or within the slack after it: looked at before they are used again.
-      guard data <= end else {
-        outcome.failure = (bytes, "records end after the payload")
-        return outcome
+  /// Decodes the block whose stored bytes begin at `stored`.
+  mutating func decode(_ head: BlockHead, _ stored: UnsafeRawPointer, into block: TraceBlock) throws(Failure) {
+    block.count = 0
+    block.pageCount = 0
+    switch head.codec {
+    case .stored: try decode(head, payload: stored, into: block)
+    case .zstd:
+      guard ZSTD_getFrameContentSize(stored, head.storedBytes) == UInt64(head.payloadBytes) else {
+        throw Failure(problem: "the compressed payload is not of the size stated")
       }
-      let control = UInt64(UInt16(littleEndian: payload.loadUnaligned(fromByteOffset: 2 &* i, as: UInt16.self)))
-      if control & 6 != 0 {
-        if control & 2 != 0 {
-          recent[TraceFormat.historyLength] = UInt64(next)
-          thread = Int(UInt16(littleEndian: data.loadUnaligned(as: UInt16.self)))
-          data += 2
-          guard thread < threads else {
-            outcome.failure = (min(data - payload, bytes), "thread \(thread) of \(threads)")
-            return outcome
-          }
-          touch(thread)
-          recent = history + thread * Self.stride
-          next = Int(recent[TraceFormat.historyLength])
-        }
-        if control & 4 != 0 {
-          size = UInt64(UInt16(littleEndian: data.loadUnaligned(as: UInt16.self))) + 1
-          data += 2
-        }
-      }
-      // Where the fields lie and how wide they are: loads that do not wait for each other, and no variable shift.
-      let form = forms[Int(control >> 3 & 511)]
-      let gap = UInt64(UInt32(littleEndian: data.loadUnaligned(as: UInt32.self)) & form.gapMask)
-      let repeats = UInt64(
-        UInt32(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.repeatsAt), as: UInt32.self))
-          & form.repeatsMask)
-      let repeatWrites = UInt64(
-        UInt32(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.writesAt), as: UInt32.self))
-          & form.writesMask)
-      let zigzag =
-        UInt64(littleEndian: data.loadUnaligned(fromByteOffset: Int(form.differenceAt), as: UInt64.self))
-        & form.differenceMask
-      data += Int(form.length)
-      let base = recent[(next &- 1 &- Int(control >> 12)) & (TraceFormat.historyLength - 1)]
-      let units = base &+ (zigzag >> 1 ^ (0 &- (zigzag & 1)))
-      recent[next] = units
-      next = (next &+ 1) & (TraceFormat.historyLength - 1)
-      let first = units &<< granule
-      guard units <= maxUnits, (first & 4095) &+ size <= TraceFormat.pageBytes, repeatWrites <= repeats else {
-        outcome.failure = (min(data - payload, bytes), "record \(i) of the block breaks a rule of the format")
-        return outcome
-      }
-      address[i] = first
-      threadOut[i] = UInt16(truncatingIfNeeded: thread)
-      sizeOut[i] = UInt16(truncatingIfNeeded: size)
-      isWrite[i] = control & 1 != 0
-      gapOut[i] = UInt32(truncatingIfNeeded: gap)
-      repeatsOut[i] = UInt32(truncatingIfNeeded: repeats)
-      repeatWritesOut[i] = UInt32(truncatingIfNeeded: repeatWrites)
-      gapSum &+= gap
-      accessSum &+= 1 &+ repeats
-      writeSum &+= (control & 1) &+ repeatWrites
-      i &+= 1
+      let n = ZSTD_decompressDCtx(decompressor, payload, head.payloadBytes, stored, head.storedBytes)
+      guard n == head.payloadBytes else { throw Failure(problem: "the compressed payload is damaged") }
+      try decode(head, payload: UnsafeRawPointer(payload), into: block)
     }
-    (outcome.gap, outcome.accesses, outcome.writes) = (gapSum, accessSum, writeSum)
-    if data != end { outcome.failure = (min(data - payload, bytes), "records and payload do not end together") }
-    return outcome
   }
 
-  /// Layout of a record's data after thread and size, by bits 3 to 11 of its control word.
-  private struct Form {
-    var differenceMask: UInt64
-    var gapMask: UInt32
-    var repeatsMask: UInt32
-    var writesMask: UInt32
-    var repeatsAt: UInt8
-    var writesAt: UInt8
-    var differenceAt: UInt8
-    var length: UInt8
+  private func decode(_ head: BlockHead, payload: UnsafeRawPointer, into block: TraceBlock) throws(Failure) {
+    let records = head.records
+    let pages = Int(UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)) & 0x1_FFFF)
+    guard UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)) == UInt64(pages), (1...records).contains(pages)
+    else { throw Failure(problem: "more or fewer pages than records can have") }
+    var end = TraceFormat.payloadHeaderBytes
+    func read<T: FixedWidthInteger & UnsignedInteger>(
+      _ column: BlockColumn, _ values: UnsafeMutablePointer<T>, _ count: Int, upTo limit: UInt64
+    ) throws(Failure) {
+      guard let shape = ColumnHead(at: payload + 8 + column.rawValue * ColumnHead.bytes),
+        shape.width <= column.maxWidth, shape.width * count <= head.payloadBytes - end
+      else { throw Failure(problem: "the \(column) column cannot be") }
+      let constant = block.constants[column.rawValue]
+      if shape.width == 0, shape.base <= limit, constant.value == shape.base, constant.count >= count { return }
+      block.constants[column.rawValue] = shape.width == 0 ? (shape.base, count) : (0, 0)
+      guard shape.decode(payload + end, count, upTo: limit, into: values) else {
+        block.constants[column.rawValue] = (0, 0)
+        throw Failure(problem: "a value of the \(column) column is too high")
+      }
+      end += shape.width * count
+    }
+    try read(.page, block.page, pages, upTo: TraceFormat.pageNumbers - 1)
+    try read(.process, block.pageProcess, pages, upTo: UInt64(rules.processCount - 1))
+    try read(.pageIndex, block.pageIndex, records, upTo: UInt64(pages - 1))
+    try read(.place, block.place, records, upTo: rules.layout.hasTouches ? 0x3FFF : 0x1FFF)
+    try read(.thread, block.thread, records, upTo: UInt64(rules.processes.count - 1))
+    try read(.size, block.size, records, upTo: UInt64(TraceFormat.maxAccessBytes))
+    try read(.gap, block.gap, records, upTo: UInt64(UInt32.max))
+    try read(.repeats, block.repeats, records, upTo: rules.layout.isCoalesced ? UInt64(UInt32.max) : 0)
+    try read(.repeatWrites, block.repeatWrites, records, upTo: UInt64(UInt32.max))
+    try read(.time, block.time, records, upTo: rules.layout.hasTimes ? .max : 0)
+    guard end == head.payloadBytes else { throw Failure(problem: "columns and payload do not end together") }
+    block.pageCount = pages
+    try checkPages(block, pages, records)
+    try checkRecords(block, records)
+    try checkSums(block, head)
+    block.count = records
+  }
 
-    init(_ bits: Int) {
-      let short = [0, 1, 2, 4]
-      let (gap, repeats, writes) = (short[bits & 3], short[bits >> 2 & 3], short[bits >> 4 & 3])
-      let difference = [0, 1, 2, 3, 4, 5, 6, 8][bits >> 6 & 7]
-      gapMask = UInt32(truncatingIfNeeded: (1 << (8 * gap)) - 1)
-      repeatsMask = UInt32(truncatingIfNeeded: (1 << (8 * repeats)) - 1)
-      writesMask = UInt32(truncatingIfNeeded: (1 << (8 * writes)) - 1)
-      differenceMask = difference == 8 ? .max : (1 << UInt64(8 * difference)) - 1
-      repeatsAt = UInt8(gap)
-      writesAt = UInt8(gap + repeats)
-      differenceAt = UInt8(gap + repeats + writes)
-      length = UInt8(gap + repeats + writes + difference)
+  /// Pages ascend, and each belongs to a record.
+  private func checkPages(_ block: TraceBlock, _ pages: Int, _ records: Int) throws(Failure) {
+    let (page, process) = (block.page, block.pageProcess)
+    var isAscending = true
+    if rules.processCount == 1 {
+      for i in 1..<max(1, pages) { isAscending = isAscending && page[i] > page[i &- 1] }
+    } else {
+      for i in 1..<max(1, pages) {
+        let isLater = process[i] == process[i &- 1] ? page[i] > page[i &- 1] : process[i] > process[i &- 1]
+        isAscending = isAscending && isLater
+      }
+    }
+    guard isAscending else { throw Failure(problem: "the pages do not ascend") }
+    let (isUsed, index) = (isUsed, block.pageIndex)
+    isUsed.update(repeating: 0, count: pages)
+    for i in 0..<records { isUsed[Int(index[i])] = 1 }
+    var used = 0
+    for i in 0..<pages { used &+= Int(isUsed[i]) }
+    guard used == pages else { throw Failure(problem: "a page that no record names") }
+  }
+
+  /// What holds of each record: looked at for all at once, and one by one only to name the culprit.
+  private func checkRecords(_ block: TraceBlock, _ records: Int) throws(Failure) {
+    let (place, size) = (block.place, block.size)
+    var (bits, end, smallest): (UInt16, UInt16, UInt16) = (0, 0, .max)
+    for i in 0..<records {
+      bits |= place[i]
+      // At most 4095 + 4096: no overflow.
+      end = max(end, (place[i] & TraceBlock.offsetMask) &+ size[i])
+      smallest = min(smallest, size[i])
+    }
+    let granule = (UInt16(1) << UInt16(rules.layout.granuleShift)) &- 1
+    guard bits & granule == 0 else {
+      throw Failure(
+        problem: "an address that is no multiple of the granule",
+        record: (0..<records).first { place[$0] & granule != 0 })
+    }
+    guard end <= UInt16(TraceFormat.pageBytes), smallest > 0 else {
+      throw Failure(
+        problem: "an access of no bytes, or over the end of its page",
+        record: (0..<records).first {
+          size[$0] == 0 || (place[$0] & TraceBlock.offsetMask) + size[$0] > UInt16(TraceFormat.pageBytes)
+        })
+    }
+    guard rules.processCount > 1 else { return }
+    let (thread, index, process) = (block.thread, block.pageIndex, block.pageProcess)
+    let culprit = rules.processes.withUnsafeBufferPointer { processes in
+      (0..<records).first { processes[Int(thread[$0])] != process[Int(index[$0])] }
+    }
+    if let culprit { throw Failure(problem: "a thread in another process's memory", record: culprit) }
+  }
+
+  /// The records add up to the block's header.
+  private func checkSums(_ block: TraceBlock, _ head: BlockHead) throws(Failure) {
+    let records = head.records
+    let (place, gap, repeats, repeatWrites) = (block.place, block.gap, block.repeats, block.repeatWrites)
+    var (gapSum, writes, touches, accesses): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, UInt64(records))
+    func constant(_ column: BlockColumn) -> UInt64? {
+      let known = block.constants[column.rawValue]
+      return known.count >= records ? known.value : nil
+    }
+    if let value = constant(.gap) {
+      gapSum = value &* UInt64(records)
+    } else {
+      for i in 0..<records { gapSum &+= UInt64(gap[i]) }
+    }
+    for i in 0..<records { writes &+= UInt64(place[i] >> 12 & 1) }
+    if constant(.repeats) != 0 || constant(.repeatWrites) != 0 {
+      var isOver = false
+      for i in 0..<records {
+        accesses &+= UInt64(repeats[i])
+        writes &+= UInt64(repeatWrites[i])
+        isOver = isOver || repeatWrites[i] > repeats[i]
+      }
+      guard !isOver else {
+        throw Failure(
+          problem: "more writes among the repeats than repeats",
+          record: (0..<records).first { repeatWrites[$0] > repeats[$0] })
+      }
+    }
+    if rules.layout.hasTouches {
+      for i in 0..<records { touches &+= UInt64(place[i] >> 13 & 1) &* (1 &+ UInt64(repeats[i])) }
+    }
+    guard accesses == head.accesses, writes == head.writes, touches == head.touches, gapSum == head.gap else {
+      throw Failure(problem: "the records do not add up to the header of their block")
     }
   }
 }

@@ -1,137 +1,188 @@
-// Records to block payloads. docs/trace-format.md, section "Records", is the specification.
+// Records to blocks. docs/trace-format.md, section "Blocks", is the specification.
 import CPlatform
+import CZstd
 
-/// Builds one block after another in one buffer. Raw pointers live here and in `BlockDecoder` only.
-///
-/// A payload is two streams, so that a reader knows where every field is without a chain of loads: first a control
-/// word of 16 bits for each record, then the bytes the control words announce.
+/// Collects the records of one block after another. Raw pointers live here and in the decoder only.
 struct BlockEncoder: ~Copyable {
-  /// Block header, room for all control words, data.
-  private let buffer: UnsafeMutableRawPointer
-  private static let dataStart = TraceFormat.blockHeaderBytes + 2 * TraceFormat.maxBlockRecords
-  private let granule: UInt64
-  /// Per thread: `historyLength` addresses, newest at `(next - 1) & 15`, then `next`.
-  private var history: [UInt64] = []
-  private var threadsInUse = 0
-  private var dataBytes = 0
-  private var thread: UInt16 = 0
-  private var size = UInt16(TraceFormat.initialSize)
+  /// The records so far, one array a field; pages in order of first use.
+  private let block = TraceBlock()
+  /// By hash of process and page: index of the page in `block`, or all ones.
+  private let table: UnsafeMutablePointer<UInt32>
+  private static let tableSize = 1 << 17
+  /// By page of the block: its place in `table`.
+  private let tablePlaces: UnsafeMutablePointer<UInt32>
+  /// Block header and payload, or the same compressed.
+  private let plain: UnsafeMutableRawPointer
+  private let packed: UnsafeMutableRawPointer
+  private let packedRoom: Int
+  private let compressor: OpaquePointer?
+  private let level: Int32
 
-  private(set) var records = 0
-  private(set) var accesses = 0
-  private(set) var writes = 0
+  private var head = BlockHead()
+  private var lastPage: UInt64 = .max
+  private var lastProcess: UInt16 = 0
+  private var lastIndex: UInt16 = 0
 
-  private static let stride = TraceFormat.historyLength + 1
+  /// Records in the block.
+  var records: Int { head.records }
+  /// Whether the block has no room for another record.
+  var isFull: Bool { head.records == TraceFormat.maxBlockRecords }
 
-  init(granuleShift: Int) {
-    granule = UInt64(granuleShift)
-    buffer = .allocate(byteCount: Self.dataStart + TraceFormat.maxBlockPayload + 64, alignment: 16)
+  /// `level` is zstd's, 1 to 19; 0 leaves blocks uncompressed.
+  init(level: Int) {
+    self.level = Int32(level)
+    let room = TraceFormat.maxBlockPayload
+    packedRoom = level > 0 ? Int(ZSTD_compressBound(room)) : 0
+    plain = .allocate(byteCount: TraceFormat.blockHeaderBytes + room, alignment: 16)
+    packed = .allocate(byteCount: TraceFormat.blockHeaderBytes + packedRoom, alignment: 16)
+    compressor = level > 0 ? ZSTD_createCCtx() : nil
+    table = .allocate(capacity: Self.tableSize)
+    table.initialize(repeating: .max, count: Self.tableSize)
+    tablePlaces = .allocate(capacity: TraceFormat.maxBlockRecords)
   }
 
-  deinit { buffer.deallocate() }
-
-  /// Whether the next record may not fit.
-  var isFull: Bool {
-    records == TraceFormat.maxBlockRecords
-      || 2 * records + dataBytes + TraceFormat.maxRecordBytes > TraceFormat.maxBlockPayload
+  deinit {
+    plain.deallocate()
+    packed.deallocate()
+    table.deallocate()
+    tablePlaces.deallocate()
+    if let compressor { ZSTD_freeCCtx(compressor) }
   }
 
   /// Appends a checked record. The caller has seen that the block is not full.
   mutating func append(_ record: TraceRecord) {
-    var control: UInt16 = record.isWrite ? 1 : 0
-    if record.thread != thread {
-      control |= 2
-      storeData(record.thread)
-      dataBytes += 2
-      thread = record.thread
+    let page = record.address >> 12
+    if page != lastPage || record.process != lastProcess {
+      lastIndex = index(of: page, record.process)
+      (lastPage, lastProcess) = (page, record.process)
     }
-    if record.size != size {
-      control |= 4
-      storeData(record.size - 1)
-      dataBytes += 2
-      size = record.size
-    }
-    control |= appendShort(record.gap) << 3
-    control |= appendShort(record.repeats) << 5
-    control |= appendShort(record.repeatWrites) << 7
-    let (back, zigzag) = predict(record.address >> granule, record.thread)
-    let length = (64 - zigzag.leadingZeroBitCount + 7) / 8
-    storeData(zigzag)
-    dataBytes += length == 7 ? 8 : length
-    control |= UInt16(min(length, 7)) << 9 | UInt16(back) << 12
-    buffer.storeBytes(
-      of: control.littleEndian, toByteOffset: TraceFormat.blockHeaderBytes + 2 * records, as: UInt16.self)
-    records += 1
-    accesses += record.accesses
-    writes += record.writes
+    let i = head.records
+    block.pageIndex[i] = lastIndex
+    block.place[i] =
+      UInt16(truncatingIfNeeded: record.address & 4095) | (record.isWrite ? TraceBlock.writeBit : 0)
+      | (record.isTouch ? TraceBlock.touchBit : 0)
+    block.thread[i] = record.thread
+    block.size[i] = record.size
+    block.gap[i] = record.gap
+    block.repeats[i] = record.repeats
+    block.repeatWrites[i] = record.repeatWrites
+    block.time[i] = record.time
+    head.records += 1
+    head.accesses += UInt64(record.accesses)
+    head.writes += UInt64(record.writes)
+    head.touches += record.isTouch ? UInt64(record.accesses) : 0
+    head.gap += UInt64(record.gap)
   }
 
-  private func storeData<T: FixedWidthInteger>(_ value: T) {
-    buffer.storeBytes(of: value.littleEndian, toByteOffset: Self.dataStart + dataBytes, as: T.self)
-  }
-
-  /// Appends the low 0, 1, 2 or 4 bytes of `value`; the class of the length, 0 to 3.
-  private mutating func appendShort(_ value: UInt32) -> UInt16 {
-    storeData(value)
-    let lengthClass: UInt16 = value == 0 ? 0 : value < 1 << 8 ? 1 : value < 1 << 16 ? 2 : 3
-    dataBytes += lengthClass == 3 ? 4 : Int(lengthClass)
-    return lengthClass
-  }
-
-  /// The nearest of the thread's last addresses, counted back from 0, and the zigzag-coded way from it.
-  private mutating func predict(_ units: UInt64, _ thread: UInt16) -> (back: Int, zigzag: UInt64) {
-    let base = Int(thread) * Self.stride
-    if history.count < base + Self.stride {
-      history.append(contentsOf: repeatElement(0, count: base + Self.stride - history.count))
+  private func index(of page: UInt64, _ process: UInt16) -> UInt16 {
+    var i = Int(((page ^ UInt64(process) << 48) &* 0x9E37_79B9_7F4A_7C15) >> (64 - 17))
+    while table[i] != .max {
+      let known = Int(table[i])
+      if block.page[known] == page && block.pageProcess[known] == process { return UInt16(known) }
+      i = (i + 1) & (Self.tableSize - 1)
     }
-    threadsInUse = max(threadsInUse, Int(thread) + 1)
-    return history.withUnsafeMutableBufferPointer { all in
-      let h = all.baseAddress! + base
-      let next = Int(h[TraceFormat.historyLength])
-      var best = UInt64.max
-      var back = 0
-      for k in 0..<TraceFormat.historyLength {
-        let delta = units &- h[(next &- 1 &- k) & (TraceFormat.historyLength - 1)]
-        let zigzag = delta << 1 ^ UInt64(bitPattern: Int64(bitPattern: delta) >> 63)
-        if zigzag < best || k == 0 {
-          best = zigzag
-          back = k
-        }
-      }
-      h[next] = units
-      h[TraceFormat.historyLength] = UInt64((next + 1) & (TraceFormat.historyLength - 1))
-      return (back, best)
-    }
+    let new = block.pageCount
+    table[i] = UInt32(new)
+    tablePlaces[new] = UInt32(i)
+    block.page[new] = page
+    block.pageProcess[new] = process
+    block.pageCount += 1
+    return UInt16(new)
   }
 
   /// Completes the block as number `index` and hands its bytes to `body`; then the encoder is empty.
   mutating func finishBlock(
     index: Int, _ body: (UnsafeRawBufferPointer) throws(TraceError) -> Void
   ) throws(TraceError) {
-    let payload = 2 * records + dataBytes
-    precondition(records > 0 && payload <= TraceFormat.maxBlockPayload)
-    let gapless = buffer + TraceFormat.blockHeaderBytes + 2 * records
-    gapless.copyMemory(from: buffer + Self.dataStart, byteCount: dataBytes)
-    func store<T: FixedWidthInteger>(_ value: T, _ offset: Int) {
-      buffer.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+    precondition(head.records > 0)
+    sortPages()
+    head.index = index
+    head.payloadBytes = encodePayload(plain + TraceFormat.blockHeaderBytes)
+    var target = plain
+    (head.codec, head.storedBytes) = (.stored, head.payloadBytes)
+    if let compressor {
+      let n = ZSTD_compressCCtx(
+        compressor, packed + TraceFormat.blockHeaderBytes, packedRoom, plain + TraceFormat.blockHeaderBytes,
+        head.payloadBytes, level)
+      if ZSTD_isError(n) == 0 && n < head.payloadBytes {
+        target = packed
+        (head.codec, head.storedBytes) = (.zstd, n)
+      }
     }
-    store(TraceFormat.blockMagic, 0)
-    store(UInt32(index), 4)
-    store(UInt32(payload), 8)
-    store(UInt32(records), 12)
-    store(UInt64(accesses), 16)
-    store(UInt64(writes), 24)
-    store(pf_crc32c(0, buffer + TraceFormat.blockHeaderBytes, payload), 32)
-    store(pf_crc32c(0, buffer, 36), 36)
-    let bytes = UnsafeRawBufferPointer(start: buffer, count: TraceFormat.blockHeaderBytes + payload)
-    dataBytes = 0
-    records = 0
-    accesses = 0
-    writes = 0
-    thread = 0
-    size = UInt16(TraceFormat.initialSize)
-    for i in 0..<threadsInUse * Self.stride { history[i] = 0 }
-    threadsInUse = 0
+    head.checksum = pf_crc32c(0, target + TraceFormat.blockHeaderBytes, head.storedBytes)
+    head.store(at: target)
+    let bytes = UnsafeRawBufferPointer(start: target, count: TraceFormat.blockHeaderBytes + head.storedBytes)
+    head = BlockHead()
+    for i in 0..<block.pageCount { table[Int(tablePlaces[i])] = .max }
+    block.pageCount = 0
+    lastPage = .max
     try body(bytes)
+  }
+
+  /// Puts the pages in their order in the file, and the records' indices with them.
+  private func sortPages() {
+    struct Page: Comparable {
+      var process: UInt16
+      var number: UInt64
+      var index: UInt16
+      static func < (a: Page, b: Page) -> Bool {
+        a.process == b.process ? a.number < b.number : a.process < b.process
+      }
+    }
+    var pages: [Page] = []
+    pages.reserveCapacity(block.pageCount)
+    for i in 0..<block.pageCount {
+      pages.append(Page(process: block.pageProcess[i], number: block.page[i], index: UInt16(i)))
+    }
+    pages.sort()
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: block.pageCount) { rank in
+      for (i, page) in pages.enumerated() {
+        rank[Int(page.index)] = UInt16(i)
+        block.page[i] = page.number
+        block.pageProcess[i] = page.process
+      }
+      for i in 0..<head.records { block.pageIndex[i] = rank[Int(block.pageIndex[i])] }
+    }
+  }
+
+  /// Writes the payload; its bytes.
+  private func encodePayload(_ payload: UnsafeMutableRawPointer) -> Int {
+    let (pages, records) = (block.pageCount, head.records)
+    let coding = indexCoding()
+    payload.storeBytes(of: UInt64(pages).littleEndian, as: UInt64.self)
+    var end = TraceFormat.payloadHeaderBytes
+    func add<T: FixedWidthInteger & UnsignedInteger>(
+      _ column: BlockColumn, _ values: UnsafeMutablePointer<T>, _ count: Int, _ coding: ColumnCoding = .plain
+    ) {
+      let column = payload + 8 + column.rawValue * ColumnHead.bytes
+      let shape = ColumnHead(values, count, coding)
+      shape.store(at: column)
+      end += shape.encode(values, count, to: payload + end)
+    }
+    add(.page, block.page, pages, .differences)
+    add(.process, block.pageProcess, pages)
+    add(.pageIndex, block.pageIndex, records, coding)
+    add(.place, block.place, records)
+    add(.thread, block.thread, records)
+    add(.size, block.size, records)
+    add(.gap, block.gap, records)
+    add(.repeats, block.repeats, records)
+    add(.repeatWrites, block.repeatWrites, records)
+    add(.time, block.time, records, .differences)
+    return end
+  }
+
+  /// Pages come in sequence in one program and at random in another: what zstd makes smaller, or takes fewer bytes without it. Tries
+  /// both where the payload will be.
+  private func indexCoding() -> ColumnCoding {
+    func bytes(_ coding: ColumnCoding) -> Int {
+      let shape = ColumnHead(block.pageIndex, head.records, coding)
+      let raw = plain + TraceFormat.blockHeaderBytes + TraceFormat.payloadHeaderBytes
+      let count = shape.encode(block.pageIndex, head.records, to: raw)
+      guard let compressor, count > 0 else { return count }
+      let n = ZSTD_compressCCtx(compressor, packed, packedRoom, raw, count, 1)
+      return ZSTD_isError(n) == 0 ? n : count
+    }
+    return bytes(.differences) < bytes(.plain) ? .differences : .plain
   }
 }

@@ -1,13 +1,13 @@
 // Which pages a trace touches: a hash from 2 MiB blocks to dense numbers, and two tables over it.
 
-/// Gives each aligned 2 MiB block of addresses a dense number in order of first use.
+/// Gives each aligned 2 MiB block of a process's addresses a dense number in order of first use.
 ///
 /// Open addressing with linear probing, at most half full; a lookup of the block used last costs one compare.
 public struct PageDirectory: Sendable {
   /// Most blocks: 32 TiB of densely used addresses.
   public static let maxBlocks = 1 << 24
 
-  /// Block number by slot.
+  /// Block by slot, as `block(of:in:)` makes it.
   public private(set) var blocks: [UInt64] = []
   private var table: [UInt32]
   private var shift: UInt64
@@ -19,7 +19,12 @@ public struct PageDirectory: Sendable {
     shift = 64 - 10
   }
 
-  /// The slot of block `block` (an address >> 21), and whether it is new; nil when `maxBlocks` are in use.
+  /// The 2 MiB block of an address in a process, as one number.
+  @inlinable public static func block(of address: UInt64, in process: UInt16) -> UInt64 {
+    UInt64(process) << 43 | address >> 21
+  }
+
+  /// The slot of `block`, which gets one if it has none; nil when `maxBlocks` are in use.
   @inline(__always)
   public mutating func slot(of block: UInt64) -> Int? {
     if block == lastBlock { return lastSlot }
@@ -52,11 +57,23 @@ public struct PageDirectory: Sendable {
     return blocks.count - 1
   }
 
+  /// Numbers the blocks anew, ascending.
+  public mutating func sort() {
+    blocks.sort()
+    lastBlock = .max
+    rebuild()
+  }
+
   private func home(_ block: UInt64) -> Int { Int((block &* 0x9E37_79B9_7F4A_7C15) >> shift) }
 
   private mutating func grow() {
     shift -= 1
     table = [UInt32](repeating: .max, count: table.count * 2)
+    rebuild()
+  }
+
+  private mutating func rebuild() {
+    for i in table.indices { table[i] = .max }
     for (slot, block) in blocks.enumerated() {
       var i = home(block)
       while table[i] != .max { i = (i + 1) & (table.count - 1) }
@@ -66,18 +83,21 @@ public struct PageDirectory: Sendable {
 }
 
 /// A set of 4 KiB pages: 64 bytes per 2 MiB block used.
-struct PageSet {
+public struct PageSet {
   private var directory = PageDirectory()
   private var bits: [UInt64] = []
+
+  public init() {}
+
   /// Pages in the set.
-  private(set) var pages = 0
+  public private(set) var pages = 0
   /// 2 MiB blocks with a page in the set.
-  var hugeBlocks: Int { directory.blocks.count }
+  public var hugeBlocks: Int { directory.blocks.count }
 
   /// Adds the page of `address`; false when the directory is full.
   @inline(__always)
-  mutating func insert(_ address: UInt64) -> Bool {
-    guard let slot = directory.slot(of: address >> 21) else { return false }
+  public mutating func insert(_ address: UInt64, of process: UInt16) -> Bool {
+    guard let slot = directory.slot(of: PageDirectory.block(of: address, in: process)) else { return false }
     if slot * 8 == bits.count { bits.append(contentsOf: repeatElement(0, count: 8)) }
     let page = Int(address >> 12 & 511)
     let mask = UInt64(1) << UInt64(page & 63)
@@ -96,8 +116,8 @@ struct PageCounts {
 
   /// Adds `n` accesses to the page of `address`; false when the directory is full.
   @inline(__always)
-  mutating func add(_ n: Int, to address: UInt64) -> Bool {
-    guard let slot = directory.slot(of: address >> 21) else { return false }
+  mutating func add(_ n: Int, to address: UInt64, of process: UInt16) -> Bool {
+    guard let slot = directory.slot(of: PageDirectory.block(of: address, in: process)) else { return false }
     if slot * 512 == counts.count { counts.append(contentsOf: repeatElement(0, count: 512)) }
     let i = slot * 512 + Int(address >> 12 & 511)
     counts[i] = UInt32(clamping: Int(counts[i]) + n)

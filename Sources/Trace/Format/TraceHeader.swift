@@ -13,23 +13,35 @@ public struct TraceLayout: Equatable, Sendable, Codable {
   public var isCoalesced: Bool
   /// Whether accesses that hit a modelled cache were left out.
   public var isCacheFiltered: Bool
+  /// Whether accesses that hit a modelled cache and missed the modelled TLB were kept, as touches.
+  public var hasTouches: Bool
+  /// Whether records state when they were.
+  public var hasTimes: Bool
 
   public init(
     addressKind: AddressKind = .virtual, granuleShift: Int = 0, gapUnit: GapUnit = .instructions,
-    isCoalesced: Bool = true, isCacheFiltered: Bool = false
+    isCoalesced: Bool = true, isCacheFiltered: Bool = false, hasTouches: Bool = false, hasTimes: Bool = false
   ) {
     self.addressKind = addressKind
     self.granuleShift = granuleShift
     self.gapUnit = gapUnit
     self.isCoalesced = isCoalesced
     self.isCacheFiltered = isCacheFiltered
+    self.hasTouches = hasTouches
+    self.hasTimes = hasTimes
   }
 
   /// Why the format cannot express this layout, or nil.
   var objection: String? {
     if !(0...12).contains(granuleShift) { return "address granule 2^\(granuleShift) is not 2^0 to 2^12" }
     if addressKind == .pageNumber && granuleShift != 12 { return "page numbers need address granule 2^12" }
+    if hasTouches && !isCacheFiltered { return "touches are of a cache filter" }
     return nil
+  }
+
+  /// The byte of flags in the header.
+  var flags: UInt8 {
+    (isCoalesced ? 1 : 0) | (isCacheFiltered ? 2 : 0) | (hasTouches ? 4 : 0) | (hasTimes ? 8 : 0)
   }
 }
 
@@ -44,11 +56,15 @@ public struct TraceHeader: Equatable, Sendable, Codable {
   public var reads = 0
   /// Accesses that write.
   public var writes = 0
+  /// Accesses that are touches: they reached the page table and no memory.
+  public var touches = 0
   /// One more than the highest thread number.
   public var threads = 0
+  /// One more than the highest process number.
+  public var processes = 0
   /// Blocks in the file.
   public var blocks = 0
-  /// Distinct 4 KiB pages.
+  /// Distinct 4 KiB pages; equal addresses of two processes are two.
   public var footprintPages = 0
   /// Distinct aligned 2 MiB blocks.
   public var footprintHugeBlocks = 0
@@ -60,7 +76,13 @@ public struct TraceHeader: Equatable, Sendable, Codable {
   public var totalGap = 0
   /// Accesses that the cache filter left out.
   public var cachedAccesses = 0
-  /// Bytes of the file, uncompressed.
+  /// Time stamp of the earliest record, in nanoseconds; 0 without time stamps.
+  public var firstTime: UInt64 = 0
+  /// Time stamp of the latest record.
+  public var lastTime: UInt64 = 0
+  /// Where the index begins, which is where the blocks end.
+  var indexOffset = 0
+  /// Bytes of the file.
   public var fileBytes = 0
   public var provenance: TraceProvenance
 
@@ -87,21 +109,26 @@ extension TraceHeader {
       raw[20] = layout.addressKind.rawValue
       raw[21] = UInt8(layout.granuleShift)
       raw[22] = layout.gapUnit.rawValue
-      raw[23] = (layout.isCoalesced ? 1 : 0) | (layout.isCacheFiltered ? 2 : 0)
+      raw[23] = layout.flags
       store(UInt64(records), 24)
       store(UInt64(accesses), 32)
       store(UInt64(reads), 40)
       store(UInt64(writes), 48)
-      store(UInt32(threads), 56)
-      store(UInt32(blocks), 60)
-      store(UInt64(footprintPages), 64)
-      store(UInt64(footprintHugeBlocks), 72)
-      store(lowestAddress, 80)
-      store(highestAddress, 88)
-      store(UInt64(totalGap), 96)
-      store(UInt64(cachedAccesses), 104)
-      store(UInt64(fileBytes), 112)
-      store(UInt32(text.count), 120)
+      store(UInt64(touches), 56)
+      store(UInt32(threads), 64)
+      store(UInt32(processes), 68)
+      store(UInt32(blocks), 72)
+      store(UInt32(text.count), 76)
+      store(UInt64(footprintPages), 80)
+      store(UInt64(footprintHugeBlocks), 88)
+      store(lowestAddress, 96)
+      store(highestAddress, 104)
+      store(UInt64(totalGap), 112)
+      store(UInt64(cachedAccesses), 120)
+      store(firstTime, 128)
+      store(lastTime, 136)
+      store(UInt64(indexOffset), 144)
+      store(UInt64(fileBytes), 152)
       UnsafeMutableRawBufferPointer(rebasing: raw[TraceFormat.provenanceOffset...]).copyBytes(from: text)
       store(pf_crc32c(0, raw.baseAddress, TraceFormat.headerBytes - 4), TraceFormat.headerBytes - 4)
     }
@@ -143,54 +170,64 @@ extension TraceHeader {
     let bytes = UnsafeRawBufferPointer(start: raw, count: TraceFormat.headerBytes)
     guard let kind = AddressKind(rawValue: bytes[20]) else { throw damaged(20, "address kind \(bytes[20])") }
     guard let unit = GapUnit(rawValue: bytes[22]) else { throw damaged(22, "gap unit \(bytes[22])") }
-    guard bytes[23] & ~3 == 0 else { throw damaged(23, "unknown flags \(bytes[23])") }
+    guard bytes[23] & ~15 == 0 else { throw damaged(23, "unknown flags \(bytes[23])") }
     let layout = TraceLayout(
       addressKind: kind, granuleShift: Int(bytes[21]), gapUnit: unit, isCoalesced: bytes[23] & 1 != 0,
-      isCacheFiltered: bytes[23] & 2 != 0)
+      isCacheFiltered: bytes[23] & 2 != 0, hasTouches: bytes[23] & 4 != 0, hasTimes: bytes[23] & 8 != 0)
     if let objection = layout.objection { throw damaged(21, objection) }
-    let textBytes = word(120)
-    guard textBytes <= TraceFormat.maxProvenanceBytes else { throw damaged(120, "\(textBytes) bytes of provenance") }
+    let textBytes = word(76)
+    guard textBytes <= TraceFormat.maxProvenanceBytes else { throw damaged(76, "\(textBytes) bytes of provenance") }
     let text = bytes[TraceFormat.provenanceOffset..<TraceFormat.provenanceOffset + textBytes]
     guard let provenance = TraceProvenance(decoding: Array(text)) else {
       throw damaged(TraceFormat.provenanceOffset, "provenance is not `key: value` lines")
     }
-    guard word(124) == 0, bytes[text.endIndex..<TraceFormat.headerBytes - 4].allSatisfy({ $0 == 0 }) else {
-      throw damaged(124, "padding is not zero")
+    guard bytes[text.endIndex..<TraceFormat.headerBytes - 4].allSatisfy({ $0 == 0 }) else {
+      throw damaged(text.endIndex, "padding is not zero")
     }
     self.init(layout: layout, provenance: provenance)
     records = try count(24)
     accesses = try count(32)
     reads = try count(40)
     writes = try count(48)
-    threads = word(56)
-    blocks = word(60)
-    footprintPages = try count(64)
-    footprintHugeBlocks = try count(72)
-    lowestAddress = long(80)
-    highestAddress = long(88)
-    totalGap = try count(96)
-    cachedAccesses = try count(104)
-    fileBytes = try count(112)
+    touches = try count(56)
+    threads = word(64)
+    processes = word(68)
+    blocks = word(72)
+    footprintPages = try count(80)
+    footprintHugeBlocks = try count(88)
+    lowestAddress = long(96)
+    highestAddress = long(104)
+    totalGap = try count(112)
+    cachedAccesses = try count(120)
+    firstTime = long(128)
+    lastTime = long(136)
+    indexOffset = try count(144)
+    fileBytes = try count(152)
     if let (offset, what) = inconsistency { throw damaged(offset, what) }
   }
 
   /// The first pair of counts that cannot both be true, and its offset.
   private var inconsistency: (Int, String)? {
-    let blockMinimum = TraceFormat.blockHeaderBytes + 2
     if records < 1 { return (24, "no records") }
     if accesses < records { return (32, "fewer accesses than records") }
     if !layout.isCoalesced && accesses != records { return (32, "repeats in a trace that is not coalesced") }
     if reads + writes != accesses { return (40, "reads and writes are not the accesses") }
-    if !(1...TraceFormat.maxThreads).contains(threads) { return (56, "\(threads) threads") }
-    if blocks < 1 || blocks > records { return (60, "\(blocks) blocks of \(records) records") }
-    if blocks < (records - 1) / TraceFormat.maxBlockRecords + 1 { return (60, "too few blocks") }
-    if footprintPages < 1 || footprintPages > records { return (64, "\(footprintPages) pages") }
-    if footprintHugeBlocks < 1 || footprintHugeBlocks > footprintPages { return (72, "\(footprintHugeBlocks) blocks") }
-    if lowestAddress > highestAddress { return (80, "lowest address above the highest") }
-    if layout.gapUnit == .none && totalGap != 0 { return (96, "gaps without a unit") }
-    if !layout.isCacheFiltered && cachedAccesses != 0 { return (104, "cached accesses without a filter") }
-    if fileBytes < TraceFormat.headerBytes + blocks * blockMinimum + TraceFormat.footerBytes {
-      return (112, "\(fileBytes) bytes cannot hold \(blocks) blocks")
+    if touches > accesses || (touches > 0 && !layout.hasTouches) { return (56, "\(touches) touches") }
+    if !(1...TraceFormat.maxThreads).contains(threads) { return (64, "\(threads) threads") }
+    if !(1...TraceFormat.maxThreads).contains(processes) { return (68, "\(processes) processes") }
+    if blocks < 1 || blocks > records { return (72, "\(blocks) blocks of \(records) records") }
+    if blocks < (records - 1) / TraceFormat.maxBlockRecords + 1 { return (72, "too few blocks") }
+    if footprintPages < 1 || footprintPages > records { return (80, "\(footprintPages) pages") }
+    if footprintHugeBlocks < 1 || footprintHugeBlocks > footprintPages { return (88, "\(footprintHugeBlocks) blocks") }
+    if lowestAddress > highestAddress { return (96, "lowest address above the highest") }
+    if layout.gapUnit == .none && totalGap != 0 { return (112, "gaps without a unit") }
+    if !layout.isCacheFiltered && cachedAccesses != 0 { return (120, "cached accesses without a filter") }
+    if firstTime > lastTime || (lastTime > 0 && !layout.hasTimes) { return (128, "time stamps") }
+    if indexOffset < TraceFormat.headerBytes + blocks * (TraceFormat.blockHeaderBytes + 1) {
+      return (144, "\(blocks) blocks before byte \(indexOffset)")
+    }
+    if fileBytes != indexOffset + TraceIndex.bytes(threads: threads, blocks: blocks) + TraceFormat.footerBytes {
+      return (152, "\(fileBytes) bytes in the file")
     }
     return nil
   }

@@ -7,235 +7,191 @@ import CPlatform
   import Musl
 #endif
 
-/// Reads a trace from a mapped file, or from a gzip stream in bounded memory.
+/// Reads a trace from a mapped file: from its start, or from any block.
 ///
 /// Each byte of the file is verified before a record that depends on it is handed out, and the totals before `next`
 /// answers false. An error names the file and the byte offset.
 public struct TraceReader: ~Copyable {
   public let header: TraceHeader
   public let path: String
-  /// Bytes of the file on disk: compressed, if it is.
-  public let bytesOnDisk: Int
+  /// By thread, its process.
+  public var processes: [UInt16] { file.index.processes }
   /// Which file it is.
-  public var identity: FileIdentity { bytes.identity }
-  private let bytes: TraceBytes
+  public var identity: FileIdentity { file.identity }
+  /// Blocks in the file.
+  public var blockCount: Int { file.index.blocks.count }
+  let file: TraceFile
   private var decoder: BlockDecoder
-  private var offset = TraceFormat.headerBytes
-  private var blocks = 0
-  private var records: UInt64 = 0
-  private var accesses: UInt64 = 0
-  private var writes: UInt64 = 0
-  private var gap: UInt64 = 0
+  private var block = 0
+  private var sums = TraceSums()
   private var hasSkipped = false
-  private var isDone = false
-  private let headerSum: UInt32
 
-  /// Opens `path`, plain or gzip-compressed, and checks its header (and, in a plain file, its length).
+  /// Opens `path` and checks its header, length, index and end.
   public init(path: String) throws(TraceError) {
-    let opened = try Self.open(path)
-    self.path = path
-    bytes = opened.bytes
-    bytesOnDisk = opened.bytes.bytesOnDisk
-    header = opened.header
-    headerSum = opened.sum
-    decoder = BlockDecoder(granuleShift: opened.header.layout.granuleShift, threads: opened.header.threads)
+    self.init(try TraceFile(path: path))
   }
 
-  private static func open(
-    _ path: String
-  ) throws(TraceError) -> (bytes: TraceBytes, header: TraceHeader, sum: UInt32) {
-    let bytes = try TraceBytes(path: path)
-    let raw = try bytes.take(TraceFormat.headerBytes, at: 0)
-    let header = try TraceHeader(decoding: raw, file: path)
-    if let count = bytes.count, count != header.fileBytes {
-      throw TraceError(
-        count < header.fileBytes ? .truncated : .damaged, file: path, byte: min(count, header.fileBytes),
-        problem: "the file has \(count) bytes, its header says \(header.fileBytes)",
-        fix: "fetch or record the trace again")
-    }
-    let sum = raw.loadUnaligned(fromByteOffset: TraceFormat.headerBytes - 4, as: UInt32.self)
-    return (bytes, header, UInt32(littleEndian: sum))
+  /// Reads an open file from its start.
+  init(_ file: TraceFile) {
+    self.file = file
+    header = file.header
+    path = file.path
+    decoder = BlockDecoder(file.rules)
   }
 
   /// Starts again at the first record.
-  public mutating func rewind() throws(TraceError) {
-    try bytes.rewind()
-    _ = try bytes.take(TraceFormat.headerBytes, at: 0)
-    offset = TraceFormat.headerBytes
-    blocks = 0
-    (records, accesses, writes, gap) = (0, 0, 0, 0)
+  public mutating func rewind() {
+    block = 0
+    sums = TraceSums()
     hasSkipped = false
-    isDone = false
+  }
+
+  /// Goes on with the block that has record `record`; how many of its records come before that one. At or past the last record
+  /// `next` answers false. What was passed over stays unchecked.
+  public mutating func seek(to record: Int) -> Int {
+    precondition(record >= 0)
+    hasSkipped = true
+    guard record < header.records else {
+      block = blockCount
+      return 0
+    }
+    var (low, high) = (0, blockCount)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if file.index.blocks[middle].record <= record { low = middle } else { high = middle }
+    }
+    block = low
+    return record - file.index.blocks[low].record
   }
 
   /// Decodes the next block; false after the last, when all totals have been verified.
   ///
   /// After an error `block` holds no records and the reader must be rewound or dropped.
-  public mutating func next(into block: TraceBlock) throws(TraceError) -> Bool {
-    block.count = 0
-    guard let head = try nextHead() else { return false }
-    let payload = try bytes.take(head.payload, at: offset + TraceFormat.blockHeaderBytes)
-    guard pf_crc32c(0, payload, head.payload) == head.payloadSum else {
-      throw damaged(offset + TraceFormat.blockHeaderBytes, "checksum of block \(blocks) does not match")
+  public mutating func next(into target: TraceBlock) throws(TraceError) -> Bool {
+    target.count = 0
+    guard block < blockCount else {
+      if !hasSkipped { try file.check(sums) }
+      return false
     }
-    let outcome = decoder.decode(payload, bytes: head.payload, records: head.records, into: block)
-    if let failure = outcome.failure {
-      throw damaged(offset + TraceFormat.blockHeaderBytes + failure.offset, failure.problem)
-    }
-    guard outcome.accesses == head.accesses, outcome.writes == head.writes else {
-      throw damaged(offset, "block \(blocks) does not add up to its header")
-    }
-    gap &+= outcome.gap
-    advance(over: head)
-    block.count = head.records
+    sums.add(try file.decode(block, with: &decoder, into: target))
+    block += 1
     return true
-  }
-
-  /// Passes over the next block without decoding it (its payload stays unchecked); its records, or 0 after the last.
-  public mutating func skipBlock() throws(TraceError) -> Int {
-    guard let head = try nextHead() else { return 0 }
-    _ = try bytes.take(head.payload, at: offset + TraceFormat.blockHeaderBytes)
-    hasSkipped = true
-    advance(over: head)
-    return head.records
-  }
-
-  private struct BlockHead {
-    var payload: Int
-    var records: Int
-    var accesses: UInt64
-    var writes: UInt64
-    var payloadSum: UInt32
-  }
-
-  private mutating func advance(over head: BlockHead) {
-    offset += TraceFormat.blockHeaderBytes + head.payload
-    blocks += 1
-    records &+= UInt64(head.records)
-    accesses &+= head.accesses
-    writes &+= head.writes
-  }
-
-  private mutating func nextHead() throws(TraceError) -> BlockHead? {
-    if isDone { return nil }
-    if blocks == header.blocks {
-      try checkEnd()
-      isDone = true
-      return nil
-    }
-    let raw = try bytes.take(TraceFormat.blockHeaderBytes, at: offset)
-    func word(_ i: Int) -> UInt32 { UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: i, as: UInt32.self)) }
-    func long(_ i: Int) -> UInt64 { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)) }
-    guard word(0) == TraceFormat.blockMagic, word(36) == pf_crc32c(0, raw, 36) else {
-      throw damaged(offset, "header of block \(blocks) is damaged")
-    }
-    let head = BlockHead(
-      payload: Int(word(8)), records: Int(word(12)), accesses: long(16), writes: long(24), payloadSum: word(32))
-    guard word(4) == blocks else { throw damaged(offset + 4, "block \(word(4)) where block \(blocks) belongs") }
-    guard (1...TraceFormat.maxBlockRecords).contains(head.records) else {
-      throw damaged(offset + 12, "\(head.records) records in a block")
-    }
-    let room = header.fileBytes - offset - TraceFormat.blockHeaderBytes - TraceFormat.footerBytes
-    guard head.payload >= 2 * head.records, head.payload <= min(room, TraceFormat.maxBlockPayload) else {
-      throw damaged(offset + 8, "\(head.payload) bytes of payload in a block")
-    }
-    guard header.layout.isCoalesced || head.accesses == UInt64(head.records) else {
-      throw damaged(offset + 16, "repeats in a trace that is not coalesced")
-    }
-    return head
-  }
-
-  private func checkEnd() throws(TraceError) {
-    let raw = try bytes.take(TraceFormat.footerBytes, at: offset)
-    var wanted = TraceFooter(header, headerSum: headerSum)
-    wanted.fileBytes = UInt64(offset + TraceFormat.footerBytes)
-    let found = UnsafeRawBufferPointer(start: raw, count: TraceFormat.footerBytes)
-    guard found.elementsEqual(wanted.encoded()) else {
-      throw damaged(offset, "the end marker is damaged or belongs to another file")
-    }
-    guard records == UInt64(header.records), accesses == UInt64(header.accesses), writes == UInt64(header.writes),
-      hasSkipped || gap == UInt64(header.totalGap), offset + TraceFormat.footerBytes == header.fileBytes
-    else { throw damaged(offset, "the blocks do not add up to the header") }
-    guard try bytes.isEnd(at: offset + TraceFormat.footerBytes) else {
-      throw damaged(offset + TraceFormat.footerBytes, "bytes after the end marker")
-    }
-  }
-
-  private func damaged(_ byte: Int, _ problem: String) -> TraceError {
-    TraceError(.damaged, file: path, byte: byte, problem: problem, fix: "fetch or record the trace again")
   }
 }
 
-/// The bytes of a trace, in order: a mapping, or a gzip stream with a buffer of one block.
-private final class TraceBytes {
-  private let path: String
-  private let mapping: MappedFile?
-  private var stream: ByteInput?
-  private let buffer: UnsafeMutableRawPointer?
+/// What the blocks of a trace add up to.
+struct TraceSums: Equatable {
+  var (accesses, writes, touches, gap): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
-  let bytesOnDisk: Int
+  mutating func add(_ head: BlockHead) {
+    accesses &+= head.accesses
+    writes &+= head.writes
+    touches &+= head.touches
+    gap &+= head.gap
+  }
+}
+
+/// An open trace. It does not change, so that several threads may decode its blocks, each with a decoder of its own.
+final class TraceFile: @unchecked Sendable {
+  let path: String
   let identity: FileIdentity
+  let header: TraceHeader
+  let index: TraceIndex
+  private let mapping: MappedFile
 
-  /// Size of the trace where it is known before reading.
-  var count: Int? { mapping?.count }
+  var rules: BlockRules {
+    BlockRules(layout: header.layout, processes: index.processes, processCount: header.processes)
+  }
 
   init(path: String) throws(TraceError) {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    (mapping, identity) = try Self.map(path)
+    let base = mapping.base
+    for (i, byte) in TraceFormat.magic.enumerated()
+    where i < mapping.count && base.load(fromByteOffset: i, as: UInt8.self) != byte {
+      throw mapping.count > 1 && base.loadUnaligned(as: UInt16.self).littleEndian == 0x8B1F
+        ? TraceError(
+          .format, file: path, byte: 0, problem: "gzip-compressed; a trace is compressed inside",
+          fix: "gunzip it, or import it if it is another tool's")
+        : TraceError.noTrace(path, byte: i)
+    }
+    guard mapping.count >= TraceFormat.headerBytes else { throw Self.short(path, mapping.count) }
+    header = try TraceHeader(decoding: base, file: path)
+    guard mapping.count == header.fileBytes else {
+      throw TraceError(
+        mapping.count < header.fileBytes ? .truncated : .damaged, file: path,
+        byte: min(mapping.count, header.fileBytes),
+        problem: "the file has \(mapping.count) bytes, its header says \(header.fileBytes)",
+        fix: "fetch or record the trace again")
+    }
+    index = try TraceIndex(decoding: base + header.indexOffset, at: header.indexOffset, of: header, file: path)
+    let sum = base.loadUnaligned(fromByteOffset: TraceFormat.headerBytes - 4, as: UInt32.self)
+    let end = header.fileBytes - TraceFormat.footerBytes
+    let found = UnsafeRawBufferPointer(start: base + end, count: TraceFormat.footerBytes)
+    guard found.elementsEqual(TraceFooter(header, headerSum: UInt32(littleEndian: sum)).encoded()) else {
+      throw damaged(end, "the end marker is damaged or belongs to another file")
+    }
+  }
+
+  private static func map(_ path: String) throws(TraceError) -> (MappedFile, FileIdentity) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw TraceError.system("open", path) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw TraceError.system("fstat", path) }
-    guard status.st_mode & S_IFMT != S_IFREG || status.st_size > 0 else {
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw TraceError(
+        .usage, file: path, problem: "a trace is read at any place, and this is no regular file",
+        fix: "write it to a file first")
+    }
+    guard status.st_size > 0 else {
       throw TraceError(.empty, file: path, problem: "the file is empty", fix: "record or import the trace again")
     }
-    bytesOnDisk = Int(status.st_size)
-    identity = FileIdentity(status)
-    var magic: [UInt8] = [0, 0]
-    if status.st_mode & S_IFMT == S_IFREG, pread(descriptor, &magic, 2, 0) == 2, magic != [0x1F, 0x8B] {
-      mapping = try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path)
-      buffer = nil
-    } else {
-      mapping = nil
-      buffer = .allocate(byteCount: TraceFormat.maxBlockPayload + BlockDecoder.slack, alignment: 16)
-      stream = try ByteInput(path: path)
-    }
+    return (
+      try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path), FileIdentity(status)
+    )
   }
 
-  deinit { buffer?.deallocate() }
-
-  func rewind() throws(TraceError) {
-    if mapping == nil { stream = try ByteInput(path: path) }
+  private static func short(_ path: String, _ count: Int) -> TraceError {
+    TraceError(
+      .truncated, file: path, byte: count, problem: "the trace ends too early", fix: "fetch or record the trace again")
   }
 
-  /// The `n` bytes at `offset`, which is where the last call ended. They stay until the next call.
-  func take(_ n: Int, at offset: Int) throws(TraceError) -> UnsafeRawPointer {
-    let have: Int
-    var start: UnsafeRawPointer?
-    if let mapping {
-      if n <= mapping.count - offset { return mapping.base + offset }
-      have = mapping.count
-      start = mapping.base
-    } else if let stream, let buffer {
-      let got = try stream.read(into: buffer, count: n)
-      if got == n { return UnsafeRawPointer(buffer) }
-      have = offset + got
-      start = UnsafeRawPointer(buffer)
-    } else {
-      have = 0
+  /// Decodes block number `number`; its header.
+  func decode(
+    _ number: Int, with decoder: inout BlockDecoder, into block: TraceBlock
+  ) throws(TraceError) -> BlockHead {
+    let (offset, record) = index.blocks[number]
+    let isLast = number + 1 == index.blocks.count
+    let end = isLast ? header.indexOffset : index.blocks[number + 1].offset
+    let records = (isLast ? header.records : index.blocks[number + 1].record) - record
+    let head = try BlockHead(
+      decoding: mapping.base + offset, number: number, at: offset, room: end - offset - TraceFormat.blockHeaderBytes,
+      layout: header.layout, file: path)
+    guard head.records == records else {
+      throw damaged(offset + 16, "\(head.records) records in block \(number), the index says \(records)")
     }
-    if offset == 0, let start {
-      for (i, byte) in TraceFormat.magic.prefix(have).enumerated()
-      where start.load(fromByteOffset: i, as: UInt8.self) != byte { throw TraceError.noTrace(path, byte: i) }
+    let payload = offset + TraceFormat.blockHeaderBytes
+    guard pf_crc32c(0, mapping.base + payload, head.storedBytes) == head.checksum else {
+      throw damaged(payload, "checksum of block \(number) does not match")
     }
-    throw TraceError(
-      have == 0 ? .empty : .truncated, file: path, byte: have, problem: "the trace ends too early",
-      fix: "fetch or record the trace again")
+    do throws(BlockDecoder.Failure) {
+      try decoder.decode(head, mapping.base + payload, into: block)
+    } catch {
+      let place = error.record.map { ", record \(record + $0)" } ?? ""
+      throw damaged(payload, "block \(number)\(place): \(error.problem)")
+    }
+    return head
   }
 
-  func isEnd(at offset: Int) throws(TraceError) -> Bool {
-    if let mapping { return mapping.count == offset }
-    guard let stream, let buffer else { return true }
-    return try stream.read(into: buffer, count: 1) == 0
+  /// The blocks add up to the header.
+  func check(_ sums: TraceSums) throws(TraceError) {
+    guard sums.accesses == UInt64(header.accesses), sums.writes == UInt64(header.writes),
+      sums.touches == UInt64(header.touches), sums.gap == UInt64(header.totalGap)
+    else { throw damaged(header.indexOffset, "the blocks do not add up to the header") }
+  }
+
+  private func damaged(_ byte: Int, _ problem: String) -> TraceError {
+    TraceError(.damaged, file: path, byte: byte, problem: problem, fix: "fetch or record the trace again")
   }
 }

@@ -1,6 +1,6 @@
 // Writes a trace: blocks as they fill, the header last, the name when all is safe.
 
-/// Writes one trace file in bounded memory: one block, and 64 bytes for each 2 MiB of footprint.
+/// Writes one trace file in bounded memory: one block, 64 bytes for each 2 MiB of footprint, and 16 for each block written.
 ///
 /// Nothing appears under the final name before `finish` returns; a writer that is dropped earlier, or after an error,
 /// removes its temporary file.
@@ -8,36 +8,46 @@ public struct TraceWriter: ~Copyable {
   private let file: OutputFile
   private var encoder: BlockEncoder
   private var header: TraceHeader
+  private var index = TraceIndex()
+  /// By thread: whether `index` has its process.
+  private var isKnown: [Bool] = []
   private var pages = PageSet()
   private let granuleMask: UInt64
+
+  /// The level of compression where none is asked for.
+  public static let standardLevel = 3
 
   /// Records written so far.
   public var records: Int { header.records }
   /// Bytes in the file so far; the block being filled is not.
   public var bytes: Int { file.offset }
 
-  /// Opens a temporary file beside `path`.
+  /// Opens a temporary file beside `path`. `level` is zstd's, 1 to 19; 0 leaves blocks uncompressed.
   ///
   /// Throws when the layout or the provenance does not fit the format, the file cannot be made, or `path` is no regular file
   /// or the file `input`, which is being read.
   public init(
     path: String, layout: TraceLayout, provenance: TraceProvenance = TraceProvenance(),
-    reading input: FileIdentity? = nil, guarding: TemporaryGuard? = nil
+    level: Int = standardLevel, reading input: FileIdentity? = nil, guarding: TemporaryGuard? = nil
   ) throws(TraceError) {
-    try Self.check(path, layout, provenance)
+    try Self.check(path, layout, provenance, level)
     let opened = try OutputFile(path: path, reading: input, guarding: guarding)
     try Self.append([UInt8](repeating: 0, count: TraceFormat.headerBytes), to: opened)
     file = opened
     header = TraceHeader(layout: layout, provenance: provenance)
     header.lowestAddress = .max
+    header.firstTime = .max
     granuleMask = 1 << UInt64(layout.granuleShift) - 1
-    encoder = BlockEncoder(granuleShift: layout.granuleShift)
+    encoder = BlockEncoder(level: level)
   }
 
   /// Checks what can be checked before the first record.
   private static func check(
-    _ path: String, _ layout: TraceLayout, _ provenance: TraceProvenance
+    _ path: String, _ layout: TraceLayout, _ provenance: TraceProvenance, _ level: Int
   ) throws(TraceError) {
+    guard (0...19).contains(level) else {
+      throw TraceError(.usage, file: path, problem: "compression level \(level)", fix: "levels are 0 (none) to 19")
+    }
     if let objection = layout.objection {
       throw TraceError(.usage, file: path, problem: objection, fix: "choose another layout")
     }
@@ -63,7 +73,8 @@ public struct TraceWriter: ~Copyable {
       throw limit("gaps of 2^56 and more in all", "import less of the input, with a record limit")
     }
     if encoder.isFull { try flush() }
-    guard pages.insert(record.address) else {
+    try claim(record.thread, for: record.process)
+    guard pages.insert(record.address, of: record.process) else {
       throw limit(
         "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use", "trace a smaller part of the program")
     }
@@ -71,10 +82,30 @@ public struct TraceWriter: ~Copyable {
     header.records += 1
     header.accesses += record.accesses
     header.writes += record.writes
-    header.threads = max(header.threads, Int(record.thread) + 1)
+    header.touches += record.isTouch ? record.accesses : 0
+    header.firstTime = min(header.firstTime, record.time)
+    header.lastTime = max(header.lastTime, record.time)
     header.lowestAddress = min(header.lowestAddress, record.address)
     header.highestAddress = max(header.highestAddress, record.address + UInt64(record.size - 1))
     header.totalGap += Int(record.gap)
+  }
+
+  /// Notes whose thread it is, which is the same for all its records.
+  private mutating func claim(_ thread: UInt16, for process: UInt16) throws(TraceError) {
+    let thread = Int(thread)
+    if thread < isKnown.count, isKnown[thread], index.processes[thread] == process { return }
+    while isKnown.count <= thread {
+      isKnown.append(false)
+      index.processes.append(0)
+    }
+    guard !isKnown[thread] else {
+      throw limit(
+        "thread \(thread) of process \(index.processes[thread]) in process \(process)",
+        "number threads over all processes")
+    }
+    isKnown[thread] = true
+    index.processes[thread] = process
+    header.processes = max(header.processes, Int(process) + 1)
   }
 
   private func objection(to record: TraceRecord) -> (problem: String, fix: String)? {
@@ -96,6 +127,12 @@ public struct TraceWriter: ~Copyable {
     guard record.gap == 0 || header.layout.gapUnit != .none else {
       return ("a gap in a trace without a gap unit", "declare the gap unit")
     }
+    guard !record.isTouch || header.layout.hasTouches else {
+      return ("a touch in a trace without", "declare the layout to have touches")
+    }
+    guard record.time == 0 || header.layout.hasTimes else {
+      return ("a time stamp in a trace without", "declare the layout to have times")
+    }
     return nil
   }
 
@@ -108,11 +145,12 @@ public struct TraceWriter: ~Copyable {
       throw limit("more than \(TraceFormat.maxBlocks) blocks", "split the trace")
     }
     let file = file
+    index.blocks.append((file.offset, header.records - encoder.records))
     try encoder.finishBlock(index: header.blocks) { (bytes) throws(TraceError) in try file.append(bytes) }
     header.blocks += 1
   }
 
-  /// Writes what is left, the end marker and the header, and gives the file its name.
+  /// Writes what is left, the index, the end marker and the header, and gives the file its name.
   ///
   /// `cachedAccesses` and `filterNote` (at most 512 bytes, appended to `provenance.filters`) say what a filter left
   /// out. Throws `.empty` when there is no record.
@@ -127,7 +165,10 @@ public struct TraceWriter: ~Copyable {
     header.footprintPages = pages.pages
     header.footprintHugeBlocks = pages.hugeBlocks
     header.cachedAccesses = cachedAccesses
-    header.fileBytes = file.offset + TraceFormat.footerBytes
+    header.threads = index.processes.count
+    header.indexOffset = file.offset
+    let indexBytes = index.encoded()
+    header.fileBytes = file.offset + indexBytes.count + TraceFormat.footerBytes
     if !filterNote.isEmpty {
       header.provenance.filters += (header.provenance.filters.isEmpty ? "" : "; ") + filterNote
       guard header.provenance.encoded.count <= TraceFormat.maxProvenanceBytes else {
@@ -135,6 +176,7 @@ public struct TraceWriter: ~Copyable {
       }
     }
     let bytes = header.encoded()
+    try Self.append(indexBytes, to: file)
     try Self.append(TraceFooter(header, headerSum: TraceFooter.sum(ofHeader: bytes)).encoded(), to: file)
     let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
     defer { raw.deallocate() }

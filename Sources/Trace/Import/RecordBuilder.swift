@@ -8,12 +8,16 @@ public struct ImportOptions: Sendable, Equatable {
   public var pageGranular = false
   /// Caches whose hits are left out; each hit left out adds one to the gap.
   public var cache: CacheSpecification?
+  /// A TLB whose misses are kept as touches when a cache answers them; needs `cache`.
+  public var tlb: TLBSpecification?
   /// Whether instruction fetches are reads. If not, each is one unit of gap.
   public var instructions = false
   /// Program accesses to pass over first. They still warm the cache filter.
   public var skipAccesses = 0
   /// Records after which the import stops; 0 is no end.
   public var maxRecords = 0
+  /// zstd's level for the trace, 1 to 19; 0 leaves it uncompressed.
+  public var level = TraceWriter.standardLevel
 
   public init() {}
 
@@ -22,6 +26,7 @@ public struct ImportOptions: Sendable, Equatable {
     var words = [coalesce ? "coalesced by page" : "not coalesced"]
     if pageGranular { words.append("page-granular") }
     if let cache { words.append("cache \(cache)") }
+    if let tlb { words.append("TLB \(tlb)") }
     if instructions { words.append("instruction fetches as reads") }
     if skipAccesses > 0 { words.append("first \(skipAccesses) accesses skipped") }
     if maxRecords > 0 { words.append("at most \(maxRecords) records") }
@@ -29,12 +34,14 @@ public struct ImportOptions: Sendable, Equatable {
   }
 
   /// The layout of the trace these options make of an input with such addresses and gaps.
-  func layout(addressKind: AddressKind = .virtual, gapUnit: GapUnit = .instructions) -> TraceLayout {
+  func layout(
+    addressKind: AddressKind = .virtual, gapUnit: GapUnit = .instructions, hasTimes: Bool = false
+  ) -> TraceLayout {
     let isPages = pageGranular || (addressKind == .pageNumber && cache == nil)
     return TraceLayout(
       addressKind: addressKind == .pageNumber && !isPages ? .virtual : addressKind,
       granuleShift: isPages ? 12 : cache != nil ? 6 : 0, gapUnit: gapUnit, isCoalesced: coalesce,
-      isCacheFiltered: cache != nil)
+      isCacheFiltered: cache != nil, hasTouches: cache != nil && tlb != nil, hasTimes: hasTimes)
   }
 }
 
@@ -88,7 +95,7 @@ struct RecordBuilder: ~Copyable, AccessSink {
     self.writer = writer
     self.options = options
     isFiltered = options.cache != nil
-    filter = CacheFilter(options.cache ?? tiny)
+    filter = CacheFilter(options.cache ?? tiny, tlb: options.tlb)
     toSkip = options.skipAccesses
   }
 
@@ -114,12 +121,13 @@ struct RecordBuilder: ~Copyable, AccessSink {
       var line = address >> 6
       let last = (address + UInt64(size - 1)) >> 6
       while line <= last {
-        let kept = filter.access(line, isWrite: isWrite)
-        if kept && toSkip == 0 {
-          try emit(line << 6, size: CacheSpecification.lineBytes, isWrite: isWrite)
+        let result = filter.access(line, of: process, isWrite: isWrite)
+        if result != .cached && toSkip == 0 {
+          try emit(
+            line << 6, size: CacheSpecification.lineBytes, isWrite: isWrite, isTouch: result == .touch)
         } else {
           gap &+= hitWork
-          cachedAccesses += !kept && toSkip == 0 ? 1 : 0
+          cachedAccesses += result == .cached && toSkip == 0 ? 1 : 0
         }
         line += 1
       }
@@ -135,9 +143,11 @@ struct RecordBuilder: ~Copyable, AccessSink {
     }
   }
 
-  private mutating func emit(_ address: UInt64, size: Int, isWrite: Bool) throws(TraceError) {
+  private mutating func emit(
+    _ address: UInt64, size: Int, isWrite: Bool, isTouch: Bool = false
+  ) throws(TraceError) {
     if hasPending && options.coalesce && pending.address >> 12 == address >> 12 && pending.thread == thread
-      && pending.repeats < .max
+      && pending.isTouch == isTouch && pending.repeats < .max
     {
       pending.repeats += 1
       pending.repeatWrites += isWrite ? 1 : 0
@@ -150,7 +160,7 @@ struct RecordBuilder: ~Copyable, AccessSink {
     gap &-= UInt64(stated)
     pending = TraceRecord(
       address: options.pageGranular ? address & ~4095 : address, thread: thread, process: process, size: UInt16(size),
-      isWrite: isWrite, gap: stated, time: time)
+      isWrite: isWrite, gap: stated, isTouch: isTouch, time: time)
     hasPending = true
   }
 

@@ -128,6 +128,11 @@ public struct TraceImporter: Sendable {
     guard options.skipAccesses >= 0, options.maxRecords >= 0 else {
       throw TraceError(.usage, file: input, problem: "a negative window", fix: "skip and limit are 0 or more")
     }
+    guard options.tlb == nil || options.cache != nil else {
+      throw TraceError(
+        .usage, file: input, problem: "a TLB without a cache: every access reaches memory and the page table",
+        fix: "name caches too, as in --cache 32KiB:8,1MiB:16")
+    }
   }
 
   /// Reads all of `bytes`, or as much as the record limit takes. `begin` is called when the output file is there, `end` when no
@@ -148,8 +153,8 @@ public struct TraceImporter: Sendable {
         "import \(format.rawValue): \(options.description)" + (columns.isEmpty ? "" : ", columns \(columns)")
     }
     let writer = try TraceWriter(
-      path: output, layout: options.layout(addressKind: format.addressKind, gapUnit: unit), provenance: provenance,
-      reading: bytes.identity, guarding: guarding)
+      path: output, layout: options.layout(addressKind: format.addressKind, gapUnit: unit, hasTimes: format.hasTimes),
+      provenance: provenance, level: options.level, reading: bytes.identity, guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options, gapUnit: unit)
     var count = (lines: 0, bytes: 0)
     try begin()

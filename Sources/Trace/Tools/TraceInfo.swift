@@ -7,8 +7,6 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   public var version: Int
   /// Counts, layout and provenance.
   public var header: TraceHeader
-  /// Bytes of the file on disk, compressed if it is.
-  public var bytesOnDisk: Int
   /// Reads in all accesses, 0 to 1.
   public var readShare: Double
   /// Whether the header alone was read. What follows is nil then.
@@ -25,7 +23,7 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   public var reuseDistance: Reuse?
   /// Work of all threads between two records of a page, the second one's own gap included. nil without a gap unit.
   public var reuseWork: Reuse?
-  /// Nanoseconds between two records of a page. nil without time stamps.
+  /// Nanoseconds between two records of a page, the later time stamp less the earlier. nil without time stamps.
   public var reuseTime: Reuse?
   /// Working sets, shortest window first.
   public var workingSet: [WorkingSet]?
@@ -55,10 +53,15 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   /// How far the reading is: pass 1 counts, later ones find percentiles.
   public typealias Progress = (_ pass: Int, _ done: Int, _ total: Int) -> Void
 
-  /// The header of `path`, whose checksum is checked, and nothing else.
-  public static func brief(path: String) throws(TraceError) -> TraceInfo {
-    let reader = try TraceReader(path: path)
-    return Self(headerOf: reader)
+  /// The header of `path` alone, checked as whenever a trace is opened.
+  public static func brief(path: String) throws(TraceError) -> TraceInfo { Self(try TraceFile(path: path)) }
+
+  private init(_ file: TraceFile) {
+    path = file.path
+    version = TraceFormat.version
+    header = file.header
+    readShare = Double(header.reads) / Double(header.accesses)
+    isBrief = true
   }
 
   /// Reads the whole of `path`, mostly twice.
@@ -66,44 +69,23 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   /// Time is O(records x log pages). Memory grows with the footprint alone: up to about 150 bytes a page, 2 KiB per 2 MiB block
   /// used, and 30 MiB. `regions` is how many hottest regions are wanted.
   public init(path: String, regions: Int = 10, progress: Progress = { _, _, _ in }) throws(TraceError) {
-    var reader = try TraceReader(path: path)
-    self = try Self(reading: &reader, regions: regions, progress: progress)
-  }
-
-  private init(headerOf reader: borrowing TraceReader) {
-    path = reader.path
-    version = TraceFormat.version
-    header = reader.header
-    bytesOnDisk = reader.bytesOnDisk
-    readShare = Double(header.reads) / Double(header.accesses)
-    isBrief = true
-  }
-
-  /// Reads all of `reader` from its start.
-  public init(
-    reading reader: inout TraceReader, regions: Int = 10, progress: Progress = { _, _, _ in }
-  ) throws(TraceError) {
-    self.init(headerOf: reader)
+    let file = try TraceFile(path: path)
+    self.init(file)
     isBrief = false
-    try reader.rewind()
-    let block = TraceBlock()
     let layout = header.layout
     var counter = LocalityCounter(records: header.records, hasTimes: layout.hasTimes)
-    var done = 0
-    while try reader.next(into: block) {
+    try Self.read(file, pass: 1, progress) { (block) throws(TraceError) in
       guard counter.add(block) else {
         throw TraceError(
           .limit, file: path,
           problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB or \(PageNumbers.maxPages) pages in use",
           fix: "summarise a smaller trace")
       }
-      done += block.count
-      progress(1, done, header.records)
     }
-    var numbers = counter.numbers
+    let numbers = counter.numbers
     guard numbers.count == header.footprintPages, numbers.hugeBlocks == header.footprintHugeBlocks else {
       throw TraceError(
-        .damaged, file: path, byte: 64, problem: "the header's footprint is not the trace's",
+        .damaged, file: path, byte: 80, problem: "the header's footprint is not the trace's",
         fix: "record the trace again")
     }
     coldRecords = numbers.count
@@ -116,20 +98,27 @@ public struct TraceInfo: Codable, Equatable, Sendable {
     var pass = 1
     while !search.isDone {
       pass += 1
-      done = 0
-      try reader.rewind()
       search.begin()
-      while try reader.next(into: block) {
-        search.add(block, &numbers)
-        done += block.count
-        progress(pass, done, header.records)
-      }
+      try Self.read(file, pass: pass, progress) { search.add($0) }
       search.end()
     }
     if let unit = Reuse.Unit(layout.gapUnit) {
       reuseWork = Reuse(unit: unit, search.work, counter.workIntervals)
     }
     if layout.hasTimes { reuseTime = Reuse(unit: .ns, search.time, counter.timeIntervals) }
+  }
+
+  /// Hands all blocks of `file` to `body`, decoded two ahead.
+  private static func read(
+    _ file: TraceFile, pass: Int, _ progress: Progress, _ body: (TraceBlock) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let reader = ParallelReader(file, threads: 2)
+    var done = 0
+    while let block = try reader.next() {
+      try body(block)
+      done += block.count
+      progress(pass, done, file.header.records)
+    }
   }
 
   private mutating func countPages(_ uses: [PageUse]) {

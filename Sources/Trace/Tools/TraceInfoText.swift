@@ -23,8 +23,7 @@ extension TraceInfo {
       ),
       (
         "size",
-        "\(grouped(bytesOnDisk)) B on disk, \(grouped(header.fileBytes)) B uncompressed,"
-          + " \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
+        "\(grouped(header.fileBytes)) B in \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
       ),
       ("records", "\(grouped(header.records)), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
       (
@@ -38,8 +37,12 @@ extension TraceInfo {
       let count = header.cachedAccesses
       lines.append(("cached", count > 0 ? "\(grouped(count)) accesses left out by the filter" : "not known how many"))
     }
+    if layout.hasTouches { lines.append(("touches", "\(grouped(header.touches)) of the accesses reach no memory")) }
     lines += [
-      ("threads", grouped(header.threads)),
+      (
+        "threads",
+        grouped(header.threads) + (header.processes > 1 ? " in \(grouped(header.processes)) processes" : "")
+      ),
       ("work", layout.gapUnit == .none ? "not recorded" : "\(grouped(header.totalGap)) \(layout.gapUnit)"),
       (
         "footprint",
@@ -48,6 +51,9 @@ extension TraceInfo {
       ),
       ("addresses", "\(hexText(header.lowestAddress)) to \(hexText(header.highestAddress))"),
     ]
+    if layout.hasTimes {
+      lines.append(("time stamps", "\(grouped(header.firstTime)) to \(grouped(header.lastTime)) ns"))
+    }
     return lines
   }
 

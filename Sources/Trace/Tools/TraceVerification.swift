@@ -12,11 +12,12 @@ public struct TraceVerification: Equatable, Sendable {
     header = reader.header
     let block = TraceBlock()
     var pages = PageSet()
-    var (lowest, highest, threads, done) = (UInt64.max, UInt64.min, 0, 0)
+    var (lowest, highest, threads, processes, done) = (UInt64.max, UInt64.min, 0, 0, 0)
+    var (first, last) = (UInt64.max, UInt64.min)
     while try reader.next(into: block) {
       for i in 0..<block.count {
-        let address = block.address[i]
-        guard pages.insert(address) else {
+        let address = block.address(i)
+        guard pages.insert(address, of: block.pageProcess[Int(block.pageIndex[i])]) else {
           throw TraceError(
             .limit, file: path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
             fix: "verify a smaller trace")
@@ -24,25 +25,31 @@ public struct TraceVerification: Equatable, Sendable {
         lowest = min(lowest, address)
         highest = max(highest, address + UInt64(block.size[i]) - 1)
         threads = max(threads, Int(block.thread[i]) + 1)
+        first = min(first, block.time[i])
+        last = max(last, block.time[i])
       }
+      processes = max(processes, Int(block.pageProcess[block.pageCount - 1]) + 1)
       done += block.count
       progress(done, header.records)
     }
     let comparisons: [(byte: Int, what: String, stated: UInt64, found: UInt64)] = [
-      (56, "threads", UInt64(header.threads), UInt64(threads)),
-      (64, "pages of 4 KiB", UInt64(header.footprintPages), UInt64(pages.pages)),
-      (72, "blocks of 2 MiB", UInt64(header.footprintHugeBlocks), UInt64(pages.hugeBlocks)),
+      (64, "threads", UInt64(header.threads), UInt64(threads)),
+      (68, "processes", UInt64(header.processes), UInt64(processes)),
+      (80, "pages of 4 KiB", UInt64(header.footprintPages), UInt64(pages.pages)),
+      (88, "blocks of 2 MiB", UInt64(header.footprintHugeBlocks), UInt64(pages.hugeBlocks)),
+      (128, "ns as the first time", header.firstTime, first), (136, "ns as the last time", header.lastTime, last),
     ]
     for (byte, what, stated, found) in comparisons where stated != found {
       throw Self.damaged(path, byte, "the header states \(stated) \(what), the records have \(found)")
     }
     guard header.lowestAddress == lowest else {
       throw Self.damaged(
-        path, 80, "the header's lowest address is \(hexText(header.lowestAddress)), the records' \(hexText(lowest))")
+        path, 96, "the header's lowest address is \(hexText(header.lowestAddress)), the records' \(hexText(lowest))")
     }
     guard header.highestAddress == highest else {
       throw Self.damaged(
-        path, 88, "the header's highest address is \(hexText(header.highestAddress)), the records' \(hexText(highest))")
+        path, 104, "the header's highest address is \(hexText(header.highestAddress)), the records' \(hexText(highest))"
+      )
     }
   }
 

@@ -25,6 +25,9 @@ struct Field {
     }
   }
 
+  /// Whether it is the scalar `word`.
+  func isWord(_ word: String) -> Bool { node.scalar?.string == word }
+
   /// The text of a scalar; `wanted` says what it should be, as in "a region's name".
   func text(_ wanted: String) throws(WorkloadError) -> String {
     guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {

@@ -23,9 +23,10 @@ extension WorkloadFile {
     let sizeClass = try record["bytes"]?.sizeClass() ?? 0
     var uses: [RegionUse] = []
     let work: TaskWork
+    let isRecorded = record["threads"]?.isWord("recorded") == true
     if let trace = record["trace"] {
       try record.refuse(["phases"], "the task replays a trace already", "make a second task of the phases")
-      work = .trace(try traceSpec(trace))
+      work = .trace(try traceSpec(trace, isRecorded ? .recorded : .shared))
     } else {
       let phases = try record.required("phases", "write `trace: FILE` or `phases:`")
       var reader = PhaseReader(regions: regions, seed: seed, sizeClass: sizeClass)
@@ -34,7 +35,7 @@ extension WorkloadFile {
     }
     let spec = TaskSpec(
       name: try record["name"]?.identifier() ?? "task\(number)", process: 0, cpus: try record["cpus"]?.cpuList(),
-      threads: try record.count("threads", in: 1...4_096, default: 1),
+      threads: isRecorded && record["trace"] != nil ? 1 : try record.count("threads", in: 1...4_096, default: 1),
       mlpThousandths: try record["mlp"]?.thousandths(in: 1_000...1_024_000) ?? 4_000, sizeClass: sizeClass,
       weight: try record.count("weight", in: 1...1_000_000, default: 1),
       repeats: try record["repeat"]?.repeatCount() ?? .times(1), start: try record.time("start", default: 0),
@@ -43,14 +44,14 @@ extension WorkloadFile {
     return TaskDraft(spec: spec, process: try Naming(record["process"]), uses: uses, field: field)
   }
 
-  private static func traceSpec(_ field: Field) throws(WorkloadError) -> TraceSpec {
+  private static func traceSpec(_ field: Field, _ threads: TraceThreads) throws(WorkloadError) -> TraceSpec {
     let path = try field.text("a trace file")
     guard !path.utf8.contains(0) else { throw field.error("has a NUL character", "name a trace file") }
     var resolved = path
     if !path.hasPrefix("/"), let slash = field.path.lastIndex(of: "/") {
       resolved = field.path[...slash] + path
     }
-    return TraceSpec(path: path, resolvedPath: resolved, line: field.line)
+    return TraceSpec(path: path, resolvedPath: resolved, line: field.line, threads: threads)
   }
 }
 

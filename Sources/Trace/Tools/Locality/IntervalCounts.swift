@@ -52,7 +52,8 @@ struct IntervalCounts {
   }
 }
 
-/// Narrows a range of values down to the one that has a rank in it, by counting all values again: each round by 2^18. Up to 2 MiB.
+/// Narrows a range of values down to the one that has a rank in it, by counting all values again: each round by 2^18. Takes up to
+/// 2 MiB.
 struct PercentileSearch {
   private static let cellBits = 18
 

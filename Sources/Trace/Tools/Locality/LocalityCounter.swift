@@ -13,9 +13,8 @@ struct LocalityCounter {
   private let hasTimes: Bool
   private var stack: RecencyStack
   private var windows: WorkingSetWindows
-  /// By record of a block: the number of its page.
-  private var pages = [UInt32](repeating: 0, count: TraceBlock.capacity)
-  /// By record of a block: its distance, below 2^31, or `.max` when it is the first to its page.
+  private var pages = BlockPages()
+  /// By record of a block: its distance, below 2^30, or `.max` when it is the first to its page.
   private var between = [UInt32](repeating: 0, count: TraceBlock.capacity)
   private var workAt = LatestUses()
   private var timeAt = LatestUses()
@@ -45,42 +44,36 @@ struct LocalityCounter {
     uses.append(contentsOf: repeatElement(PageUse(), count: new))
     distances.append(contentsOf: repeatElement(0, count: new))
     addUses(block)
-    workAt.work(of: block, pages, numbers.count) { workIntervals.add($0) }
-    if hasTimes { timeAt.time(of: block, pages, numbers.count) { timeIntervals.add($0) } }
+    workAt.work(of: block, pages.ofRecord, numbers.count) { workIntervals.add($0) }
+    if hasTimes { timeAt.time(of: block, pages.ofRecord, numbers.count) { timeIntervals.add($0) } }
     addDistances(block.count)
     return true
   }
 
   private mutating func addUses(_ block: TraceBlock) {
-    pages.withUnsafeBufferPointer { pages in
+    pages.ofRecord.withUnsafeBufferPointer { pages in
       uses.withUnsafeMutableBufferPointer { uses in
         for i in 0..<block.count {
-          let record = block[i]
-          uses[Int(pages[i])].accesses &+= UInt64(record.accesses)
-          uses[Int(pages[i])].writes &+= UInt64(record.writes)
+          uses[Int(pages[i])].accesses &+= 1 &+ UInt64(block.repeats[i])
+          uses[Int(pages[i])].writes &+= (block.isWrite(i) ? 1 : 0) &+ UInt64(block.repeatWrites[i])
         }
       }
     }
   }
 
   private mutating func addDistances(_ count: Int) {
+    stack.grow(to: numbers.count)
     for i in 0..<count {
-      if i + Self.ahead < count { stack.prefetch(Int(pages[i + Self.ahead])) }
+      if i + Self.ahead < count { stack.prefetch(Int(pages.ofRecord[i + Self.ahead])) }
       records &+= 1
       if stack.isFull {
         windows.move(stack)
         stack.makeRoom()
       }
-      let page = Int(pages[i])
-      if page == stack.pages {
-        stack.add(page, stamp: records)
-        windows.slide(stack, former: -1, number: records)
-        between[i] = .max
-      } else {
-        let former = stack.slot(of: page)
-        between[i] = UInt32(truncatingIfNeeded: stack.use(page, stamp: records))
-        windows.slide(stack, former: former, number: records)
-      }
+      let page = Int(pages.ofRecord[i])
+      let former = stack.slot(of: page)
+      between[i] = UInt32(truncatingIfNeeded: stack.use(page, stamp: records))
+      windows.slide(stack, former: former, number: records)
     }
     between.withUnsafeBufferPointer { between in
       distances.withUnsafeMutableBufferPointer { distances in
@@ -133,32 +126,38 @@ struct LatestUses {
   mutating func work(of block: TraceBlock, _ pages: [UInt32], _ count: Int, _ body: (UInt64) -> Void) {
     var work = work
     // A trace's total gap is below 2^56.
-    each(of: block, pages, count, body) { record in
-      work &+= UInt64(record.gap)
+    each(of: block, pages, count) { i in
+      work &+= UInt64(block.gap[i])
       return work
+    } body: { now, before in
+      body(now &- before)
     }
     self.work = work
   }
 
-  /// The same in time stamps.
+  /// The same in time stamps, which may go back. The last there is, 2^64 - 1, counts as none.
   @inline(__always)
   mutating func time(of block: TraceBlock, _ pages: [UInt32], _ count: Int, _ body: (UInt64) -> Void) {
-    each(of: block, pages, count, body) { $0.time }
+    each(of: block, pages, count) {
+      block.time[$0]
+    } body: { now, before in
+      body(now > before ? now &- before : before &- now)
+    }
   }
 
   @inline(__always)
   private mutating func each(
-    of block: TraceBlock, _ pages: [UInt32], _ count: Int, _ body: (UInt64) -> Void, clock: (TraceRecord) -> UInt64
+    of block: TraceBlock, _ pages: [UInt32], _ count: Int, clock: (Int) -> UInt64, body: (UInt64, UInt64) -> Void
   ) {
-    latest.append(contentsOf: repeatElement(.max, count: count - latest.count))
+    latest.append(contentsOf: repeatElement(.max, count: max(0, count - latest.count)))
     pages.withUnsafeBufferPointer { pages in
       latest.withUnsafeMutableBufferPointer { latest in
         for i in 0..<block.count {
           let page = Int(pages[i])
-          let now = clock(block[i])
+          let now = clock(i)
           let before = latest[page]
           latest[page] = now
-          if before != .max { body(now &- before) }
+          if before != .max { body(now, before) }
         }
       }
     }
@@ -172,12 +171,14 @@ struct IntervalSearch {
   private(set) var time: [PercentileSearch]
   private var workAt = LatestUses()
   private var timeAt = LatestUses()
-  private var pages = [UInt32](repeating: 0, count: TraceBlock.capacity)
+  private var numbers: PageNumbers
+  private var pages = BlockPages()
 
   init(_ counter: LocalityCounter, hasWork: Bool, hasTimes: Bool) {
     func searches(_ counts: IntervalCounts) -> [PercentileSearch] {
       [50, 90, 99].compactMap { counts.search(percent: $0) }
     }
+    numbers = counter.numbers
     work = hasWork ? searches(counter.workIntervals) : []
     time = hasTimes ? searches(counter.timeIntervals) : []
   }
@@ -191,14 +192,14 @@ struct IntervalSearch {
     for i in time.indices { time[i].begin() }
   }
 
-  /// Takes the records of a block, whose pages `numbers` knows all.
-  mutating func add(_ block: TraceBlock, _ numbers: inout PageNumbers) {
+  /// Takes the records of a block that the counter has taken.
+  mutating func add(_ block: TraceBlock) {
     numbers.look(up: block, into: &pages)
     if !work.allSatisfy(\.isFound) {
-      workAt.work(of: block, pages, numbers.count) { for i in work.indices { work[i].add($0) } }
+      workAt.work(of: block, pages.ofRecord, numbers.count) { for i in work.indices { work[i].add($0) } }
     }
     if !time.allSatisfy(\.isFound) {
-      timeAt.time(of: block, pages, numbers.count) { for i in time.indices { time[i].add($0) } }
+      timeAt.time(of: block, pages.ofRecord, numbers.count) { for i in time.indices { time[i].add($0) } }
     }
   }
 

@@ -5,8 +5,8 @@ import CPlatform
 /// 9(2), 1970).
 ///
 /// A use takes the next free slot and frees the page's former one; the pages between are the held slots in between, as in Bennett
-/// and Kruskal (IBM J. Res. Dev. 19(4), 1975). Held slots are bits; a Fenwick tree has the sums over chunks of 512 of them, so that it
-/// stays in a CPU cache. When the slots are used up, the held ones move together, and their number doubles if more than half are
+/// and Kruskal (IBM J. Res. Dev. 19(4), 1975). Held slots are bits; a Fenwick tree has the sums over chunks of 512 of them, so that
+/// it stays in a CPU cache. When the slots are used up, the held ones move together, and their number doubles if more than half are
 /// held. A use takes O(log pages), and a page at most 4 slots of 13 bytes, and 4 bytes.
 struct RecencyStack {
   private static let chunkBits = 9
@@ -23,7 +23,7 @@ struct RecencyStack {
   private var taker: [UInt32] = []
   /// By slot: the number of the record that took it; ascending.
   private var stamps: [UInt64] = []
-  /// By page: the slot it holds.
+  /// By page: the slot it holds, below 2^31; `.max` without one.
   private var slots: [UInt32] = []
   /// Fenwick tree over the chunks below `next`, the one of `next` left out; index 0 is not used.
   private var sums: [Int32]
@@ -57,9 +57,9 @@ struct RecencyStack {
     }
   }
 
-  /// The slot of `page`, which is in the stack.
+  /// The slot of `page`; -1 when it is not in the stack.
   @inline(__always)
-  func slot(of page: Int) -> Int { Int(slots[page]) }
+  func slot(of page: Int) -> Int { Int(Int32(bitPattern: slots[page])) }
 
   /// Held slots below `slot`.
   @inline(__always)
@@ -79,17 +79,20 @@ struct RecencyStack {
     return sum
   }
 
-  /// A use of a page that is not in the stack: `page` is the number of pages there.
-  mutating func add(_ page: Int, stamp: UInt64) {
-    slots.append(0)
-    pages += 1
-    take(page, stamp)
+  /// Makes pages below `count` known; they are not in the stack.
+  mutating func grow(to count: Int) {
+    slots.append(contentsOf: repeatElement(.max, count: max(0, count - slots.count)))
   }
 
-  /// A use of `page`, which is in the stack; how many pages were used since its latest use.
+  /// A use of `page`: how many pages were used since its latest use, or -1 when it is the first.
   @inline(__always)
   mutating func use(_ page: Int, stamp: UInt64) -> Int {
-    let slot = Int(slots[page])
+    let slot = slot(of: page)
+    if slot < 0 {
+      pages &+= 1
+      take(page, stamp)
+      return -1
+    }
     if slot == next &- 1 {
       stamps[slot] = stamp
       return 0

@@ -2,9 +2,9 @@
 
 /// Slides windows over a trace and keeps the mean and the greatest of their working sets (Denning, CACM 11(5), 1968).
 ///
-/// Every window of exactly so many consecutive records counts, one for each record at which it can end, as in the footprint of Xiang
-/// et al. (PACT 2011). A window of the whole trace is the footprint. Each window keeps the first slot of the recency
-/// stack that is in it: that only moves on, so that a record takes O(1) for each window, and memory does not grow.
+/// Every window of exactly so many consecutive records counts, one for each record at which it can end, as in the footprint of
+/// Xiang et al. (PACT 2011). A window of the whole trace is the footprint. Each window keeps the first slot of the recency stack
+/// that is in it: that only moves on, so that a record takes O(1) for each window, and memory does not grow.
 struct WorkingSetWindows {
   private struct Window {
     var records: UInt64

@@ -24,13 +24,16 @@ public struct PageSampling: Equatable, Sendable {
     threshold = part == whole ? nil : whole.dividingFullWidth((part, 0)).quotient
   }
 
+  /// The two numbers of a fraction.
   private static func fraction(_ text: String) -> (UInt64, UInt64)? {
     let isPlain = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E || $0 == 0x2F }
     guard isPlain else { return nil }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     if parts.count == 2, let part = UInt64(parts[0]), let whole = UInt64(parts[1]) { return (part, whole) }
     let digits = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 1, (1...2).contains(digits.count), let whole = UInt64(digits[0]), whole <= 1 else { return nil }
+    guard parts.count == 1, (1...2).contains(digits.count), let whole = UInt64(digits[0]), whole <= 1 else {
+      return nil
+    }
     guard digits.count == 2 else { return (whole, 1) }
     guard (1...18).contains(digits[1].count), let part = UInt64(digits[1]) else { return nil }
     let scale = (0..<digits[1].count).reduce(1 as UInt64) { n, _ in n * 10 }

@@ -20,6 +20,8 @@ struct ScalePlan {
     var shift: UInt64 = 0
     /// The clock it begins at.
     var start: UInt64 = 0
+    /// Added to time stamps, modulo 2^64.
+    var delay: UInt64 = 0
   }
 
   let layout: TraceLayout
@@ -50,6 +52,7 @@ struct ScalePlan {
         highest = header.highestAddress &+ place.shift
       }
       place.start = try Self.start(k, options.offset, names[k])
+      if layout.hasTimes { place.delay = try Self.delay(header, from: copies[0].firstTime, place.start, names[k]) }
       places.append(place)
       threads += header.threads
       processes += header.processes
@@ -63,7 +66,8 @@ struct ScalePlan {
 
   private static func tooMany(_ count: Int, _ what: String, _ most: Int) -> TraceError {
     TraceError(
-      .limit, file: "", problem: "\(count) \(what) in all copies, a trace has at most \(most)", fix: "make fewer copies")
+      .limit, file: "", problem: "\(count) \(what) in all copies, a trace has at most \(most)", fix: "make fewer copies"
+    )
   }
 
   /// What moves a copy behind address `highest`: 2 MiB blocks stay what they are.
@@ -90,6 +94,19 @@ struct ScalePlan {
     return start
   }
 
+  /// What makes the time stamps of a copy begin `start` after `origin`.
+  private static func delay(
+    _ header: TraceHeader, from origin: UInt64, _ start: UInt64, _ name: String
+  ) throws(TraceError) -> UInt64 {
+    let (first, isTooLate) = origin.addingReportingOverflow(start)
+    guard !isTooLate, header.lastTime - header.firstTime < .max - first else {
+      throw TraceError(
+        .limit, file: name, problem: "its time stamps, moved to begin at \(origin) + \(start) ns, do not fit 64 bits",
+        fix: "choose a smaller --offset")
+    }
+    return first &- header.firstTime
+  }
+
   private static func layout(_ copies: [TraceHeader], _ names: [String]) throws(TraceError) -> TraceLayout {
     var layout = copies[0].layout
     for (header, name) in zip(copies, names).dropFirst() {
@@ -111,6 +128,8 @@ struct ScalePlan {
       }
       layout.granuleShift = min(layout.granuleShift, other.granuleShift)
       layout.isCoalesced = layout.isCoalesced || other.isCoalesced
+      layout.hasTouches = layout.hasTouches || other.hasTouches
+      layout.hasTimes = layout.hasTimes && other.hasTimes
     }
     return layout
   }

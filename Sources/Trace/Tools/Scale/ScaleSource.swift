@@ -14,8 +14,6 @@ final class ScaleSource {
   /// By thread: its clock at its latest record.
   private var clocks: [UInt64] = []
   private var unstated = UnstatedWork(threads: 0)
-  /// Added to time stamps.
-  private var delay: Int128 = 0
 
   /// The record that comes next.
   private(set) var head = TraceRecord(address: 0)
@@ -30,8 +28,8 @@ final class ScaleSource {
     identity = reader.identity
   }
 
-  /// Before the first `advance`. `origin` is where the time stamps of all copies begin.
-  func begin(_ plan: ScalePlan, copy k: Int, thin: PageSampling?, origin: UInt64) throws(TraceError) {
+  /// Before the first `advance`.
+  func begin(_ plan: ScalePlan, copy k: Int, thin: PageSampling?) {
     place = plan.places[k]
     order = plan.order
     keepsTimes = plan.layout.hasTimes
@@ -40,13 +38,6 @@ final class ScaleSource {
     // An offset is work only where the copies are interleaved by work, or work is time; records without a unit state none.
     let isWork = order == .work || order == .time && plan.layout.gapUnit == .nanoseconds
     unstated = UnstatedWork(threads: header.threads, start: isWork ? place.start : 0)
-    delay = Int128(origin) + Int128(place.start) - Int128(try firstTime())
-  }
-
-  /// The time stamp of the first record; 0 without time stamps.
-  func firstTime() throws(TraceError) -> UInt64 {
-    if block.count == 0, try !reader.next(into: block) { return 0 }
-    return block[0].time
   }
 
   /// Sets `head` to the next record that is kept; false after the last.
@@ -67,18 +58,10 @@ final class ScaleSource {
       if let thin, !thin.keeps(process: record.process, address: record.address) { continue }
       record.thread &+= UInt16(truncatingIfNeeded: place.firstThread)
       record.gap = unstated.take(thread)
-      record.time = keepsTimes ? try moved(record.time) : 0
+      record.time = keepsTimes ? record.time &+ place.delay : 0
       clock = order == .time ? record.time : clocks[Int(thread)]
       head = record
       return true
     }
-  }
-  private func moved(_ time: UInt64) throws(TraceError) -> UInt64 {
-    guard let moved = UInt64(exactly: Int128(time) + delay) else {
-      throw TraceError(
-        .limit, file: reader.path, problem: "record \(done - 1): its time stamp does not fit when moved",
-        fix: "choose a smaller --offset")
-    }
-    return moved
   }
 }

@@ -15,9 +15,9 @@ public struct TraceScaler: Sendable {
   /// Writes the copies of `inputs`, side by side, to the trace `output`, which appears only when all went well.
   ///
   /// The next record is that of the copy whose own next one has the smallest clock; of equal ones, of the copy with the smallest
-  /// number. A copy's records stay in their order. The clock is the work of the record's thread up to it; its records where there is no
-  /// work; the time stamp where all inputs have them. Memory is what a reader and one block take for each copy (some MiB), and what the
-  /// writer takes. `progress` gets the records read and how many there are. Throws `.empty` when no page is kept.
+  /// number. A copy's records stay in their order. The clock is the work of the record's thread up to it; its records where there
+  /// is no work; the time stamp where all inputs have them. Memory is what a reader and one block take for each copy (some MiB),
+  /// and what the writer takes. `progress` gets the records read and how many there are. Throws `.empty` when no page is kept.
   public func run(
     inputs: [String], output: String, guarding: TemporaryGuard? = nil,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -33,10 +33,9 @@ public struct TraceScaler: Sendable {
     var writer = try TraceWriter(
       path: output, layout: plan.layout, provenance: provenance(first, inputs, plan), reading: first[0].identity,
       guarding: guarding)
-    let origin = try first[0].firstTime()
     for (k, name) in names.enumerated() {
       sources.append(k < first.count ? first[k] : try ScaleSource(path: name))
-      try sources[k].begin(plan, copy: k, thin: options.thin, origin: origin)
+      sources[k].begin(plan, copy: k, thin: options.thin)
     }
     let total = headers.reduce(0) { $0 + $1.records }
     var done = 0
