@@ -67,7 +67,7 @@ let package = Package(
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units",
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Events", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks"),

@@ -115,6 +115,9 @@ struct Benchmark {
             try Components.epochs(threads: $0, epochs: quick ? 20_000 : 100_000, rounds: quick ? 3 : 5)
           })
       },
+      Benchmark(name: "trace-reader") {
+        Outcome(lines: try TraceReading.measure(records: quick ? mi : 8 * mi, rounds: rounds))
+      },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
       Benchmark(name: "replay/16Mi") { try replay(pages: 16 * mi, quick: quick) },
     ]

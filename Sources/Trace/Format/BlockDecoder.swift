@@ -61,7 +61,7 @@ struct BlockDecoder: ~Copyable {
     else { throw Failure(problem: "more or fewer pages than records can have") }
     var end = TraceFormat.payloadHeaderBytes
     func read<T: FixedWidthInteger & UnsignedInteger>(
-      _ column: BlockColumn, _ values: UnsafeMutablePointer<T>, _ count: Int, upTo limit: UInt64
+      _ column: BlockColumn, _ values: UnsafePointer<T>, _ count: Int, upTo limit: UInt64
     ) throws(Failure) {
       guard let shape = ColumnHead(at: payload + 8 + column.rawValue * ColumnHead.bytes),
         shape.width <= column.maxWidth, shape.width * count <= head.payloadBytes - end
@@ -69,7 +69,7 @@ struct BlockDecoder: ~Copyable {
       let constant = block.constants[column.rawValue]
       if shape.width == 0, shape.base <= limit, constant.value == shape.base, constant.count >= count { return }
       block.constants[column.rawValue] = shape.width == 0 ? (shape.base, count) : (0, 0)
-      guard shape.decode(payload + end, count, upTo: limit, into: values) else {
+      guard shape.decode(payload + end, count, upTo: limit, into: UnsafeMutablePointer(mutating: values)) else {
         block.constants[column.rawValue] = (0, 0)
         throw Failure(problem: "a value of the \(column) column is too high")
       }
@@ -145,6 +145,16 @@ struct BlockDecoder: ~Copyable {
     if let culprit { throw Failure(problem: "a thread in another process's memory", record: culprit) }
   }
 
+  /// The sum of up to 2^16 numbers, by halves of 16 bits: neither sum can overflow.
+  private static func sum(_ values: UnsafePointer<UInt32>, _ count: Int) -> UInt64 {
+    var (low, high): (UInt32, UInt32) = (0, 0)
+    for i in 0..<count {
+      low &+= values[i] & 0xFFFF
+      high &+= values[i] >> 16
+    }
+    return UInt64(high) << 16 + UInt64(low)
+  }
+
   /// The records add up to the block's header.
   private func checkSums(_ block: TraceBlock, _ head: BlockHead) throws(Failure) {
     let records = head.records
@@ -157,17 +167,21 @@ struct BlockDecoder: ~Copyable {
     if let value = constant(.gap) {
       gapSum = value &* UInt64(records)
     } else {
-      for i in 0..<records { gapSum &+= UInt64(gap[i]) }
+      gapSum = Self.sum(gap, records)
     }
-    for i in 0..<records { writes &+= UInt64(place[i] >> 12 & 1) }
+    var written: UInt32 = 0
+    for i in 0..<records { written &+= UInt32(place[i] >> 12 & 1) }
+    writes = UInt64(written)
     if constant(.repeats) != 0 || constant(.repeatWrites) != 0 {
-      var isOver = false
+      accesses &+= Self.sum(repeats, records)
+      writes &+= Self.sum(repeatWrites, records)
+      // Bit 31 of the borrow, without a compare: loops of 32-bit numbers only are done several at a time.
+      var borrows: UInt32 = 0
       for i in 0..<records {
-        accesses &+= UInt64(repeats[i])
-        writes &+= UInt64(repeatWrites[i])
-        isOver = isOver || repeatWrites[i] > repeats[i]
+        let (all, some) = (repeats[i], repeatWrites[i])
+        borrows |= (~all & some) | (~(all ^ some) & (all &- some))
       }
-      guard !isOver else {
+      guard borrows >> 31 == 0 else {
         throw Failure(
           problem: "more writes among the repeats than repeats",
           record: (0..<records).first { repeatWrites[$0] > repeats[$0] })

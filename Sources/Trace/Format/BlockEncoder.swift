@@ -2,10 +2,29 @@
 import CPlatform
 import CZstd
 
+/// The arrays of a block, to be filled.
+private struct WritableBlock {
+  private let block = TraceBlock()
+  var pageCount = 0
+
+  private func writable<T>(_ array: UnsafePointer<T>) -> UnsafeMutablePointer<T> { UnsafeMutablePointer(mutating: array) }
+
+  var page: UnsafeMutablePointer<UInt64> { writable(block.page) }
+  var pageProcess: UnsafeMutablePointer<UInt16> { writable(block.pageProcess) }
+  var pageIndex: UnsafeMutablePointer<UInt16> { writable(block.pageIndex) }
+  var place: UnsafeMutablePointer<UInt16> { writable(block.place) }
+  var thread: UnsafeMutablePointer<UInt16> { writable(block.thread) }
+  var size: UnsafeMutablePointer<UInt16> { writable(block.size) }
+  var gap: UnsafeMutablePointer<UInt32> { writable(block.gap) }
+  var repeats: UnsafeMutablePointer<UInt32> { writable(block.repeats) }
+  var repeatWrites: UnsafeMutablePointer<UInt32> { writable(block.repeatWrites) }
+  var time: UnsafeMutablePointer<UInt64> { writable(block.time) }
+}
+
 /// Collects the records of one block after another. Raw pointers live here and in the decoder only.
 struct BlockEncoder: ~Copyable {
   /// The records so far, one array a field; pages in order of first use.
-  private let block = TraceBlock()
+  private var block = WritableBlock()
   /// By hash of process and page: index of the page in `block`, or all ones.
   private let table: UnsafeMutablePointer<UInt32>
   private static let tableSize = 1 << 17
@@ -74,7 +93,7 @@ struct BlockEncoder: ~Copyable {
     head.gap += UInt64(record.gap)
   }
 
-  private func index(of page: UInt64, _ process: UInt16) -> UInt16 {
+  private mutating func index(of page: UInt64, _ process: UInt16) -> UInt16 {
     var i = Int(((page ^ UInt64(process) << 48) &* 0x9E37_79B9_7F4A_7C15) >> (64 - 17))
     while table[i] != .max {
       let known = Int(table[i])
@@ -120,7 +139,7 @@ struct BlockEncoder: ~Copyable {
   }
 
   /// Puts the pages in their order in the file, and the records' indices with them.
-  private func sortPages() {
+  private mutating func sortPages() {
     struct Page: Comparable {
       var process: UInt16
       var number: UInt64

@@ -25,34 +25,34 @@ public final class TraceBlock {
   /// Pages now in it.
   public internal(set) var pageCount = 0
   /// By page: its number, which is an address / 4096. Ascending by process and number.
-  public let page: UnsafeMutablePointer<UInt64>
+  public let page: UnsafePointer<UInt64>
   /// By page: its process.
-  public let pageProcess: UnsafeMutablePointer<UInt16>
+  public let pageProcess: UnsafePointer<UInt16>
   /// Index of the record's page.
-  public let pageIndex: UnsafeMutablePointer<UInt16>
+  public let pageIndex: UnsafePointer<UInt16>
   /// Offset in the page, with `writeBit` and `touchBit`.
-  public let place: UnsafeMutablePointer<UInt16>
+  public let place: UnsafePointer<UInt16>
   /// Thread number.
-  public let thread: UnsafeMutablePointer<UInt16>
+  public let thread: UnsafePointer<UInt16>
   /// Bytes of an access, 1 to 4096.
-  public let size: UnsafeMutablePointer<UInt16>
+  public let size: UnsafePointer<UInt16>
   /// Work before the access in the trace's gap unit.
-  public let gap: UnsafeMutablePointer<UInt32>
+  public let gap: UnsafePointer<UInt32>
   /// Further accesses to the same page.
-  public let repeats: UnsafeMutablePointer<UInt32>
+  public let repeats: UnsafePointer<UInt32>
   /// Writes among `repeats`.
-  public let repeatWrites: UnsafeMutablePointer<UInt32>
+  public let repeatWrites: UnsafePointer<UInt32>
   /// Nanoseconds; 0 in a trace without time stamps.
-  public let time: UnsafeMutablePointer<UInt64>
+  public let time: UnsafePointer<UInt64>
 
   /// By column: the value that its first so many entries have, left by the last block in which all were equal.
   var constants = [(value: UInt64, count: Int)](repeating: (0, TraceBlock.capacity), count: BlockColumn.allCases.count)
 
   public init() {
-    func make<T: FixedWidthInteger>(_ type: T.Type) -> UnsafeMutablePointer<T> {
+    func make<T: FixedWidthInteger>(_ type: T.Type) -> UnsafePointer<T> {
       // Zeros that take no memory until they are written, as most of a small trace's never are.
       guard let zeros = calloc(Self.capacity, MemoryLayout<T>.stride) else { fatalError("out of memory") }
-      return zeros.bindMemory(to: T.self, capacity: Self.capacity)
+      return UnsafePointer(zeros.bindMemory(to: T.self, capacity: Self.capacity))
     }
     page = make(UInt64.self)
     pageProcess = make(UInt16.self)
@@ -67,16 +67,16 @@ public final class TraceBlock {
   }
 
   deinit {
-    free(page)
-    free(pageProcess)
-    free(pageIndex)
-    free(place)
-    free(thread)
-    free(size)
-    free(gap)
-    free(repeats)
-    free(repeatWrites)
-    free(time)
+    free(UnsafeMutablePointer(mutating: page))
+    free(UnsafeMutablePointer(mutating: pageProcess))
+    free(UnsafeMutablePointer(mutating: pageIndex))
+    free(UnsafeMutablePointer(mutating: place))
+    free(UnsafeMutablePointer(mutating: thread))
+    free(UnsafeMutablePointer(mutating: size))
+    free(UnsafeMutablePointer(mutating: gap))
+    free(UnsafeMutablePointer(mutating: repeats))
+    free(UnsafeMutablePointer(mutating: repeatWrites))
+    free(UnsafeMutablePointer(mutating: time))
   }
 
   /// Byte address of record `i`.
