@@ -67,7 +67,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Events", "Units",
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Events",
+        "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks"),

@@ -60,20 +60,34 @@ struct BlockDecoder: ~Copyable {
     guard UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)) == UInt64(pages), (1...records).contains(pages)
     else { throw Failure(problem: "more or fewer pages than records can have") }
     var end = TraceFormat.payloadHeaderBytes
+    /// The shape of a column, or nil when its values are those of the block before.
+    func shape(_ column: BlockColumn, _ count: Int, upTo limit: UInt64) throws(Failure) -> ColumnHead? {
+      guard let shape = ColumnHead(at: payload + 8 + column.rawValue * ColumnHead.bytes),
+        shape.width <= column.maxWidth, shape.width * count <= head.payloadBytes - end, shape.base <= limit
+      else { throw Failure(problem: "the \(column) column cannot be") }
+      let constant = block.constants[column.rawValue]
+      if shape.width == 0, constant.value == shape.base, constant.count >= count { return nil }
+      block.constants[column.rawValue] = shape.width == 0 ? (shape.base, count) : (0, 0)
+      return shape
+    }
     func read<T: FixedWidthInteger & UnsignedInteger>(
       _ column: BlockColumn, _ values: UnsafePointer<T>, _ count: Int, upTo limit: UInt64
     ) throws(Failure) {
-      guard let shape = ColumnHead(at: payload + 8 + column.rawValue * ColumnHead.bytes),
-        shape.width <= column.maxWidth, shape.width * count <= head.payloadBytes - end
-      else { throw Failure(problem: "the \(column) column cannot be") }
-      let constant = block.constants[column.rawValue]
-      if shape.width == 0, shape.base <= limit, constant.value == shape.base, constant.count >= count { return }
-      block.constants[column.rawValue] = shape.width == 0 ? (shape.base, count) : (0, 0)
+      guard let shape = try shape(column, count, upTo: limit) else { return }
       guard shape.decode(payload + end, count, upTo: limit, into: UnsafeMutablePointer(mutating: values)) else {
-        block.constants[column.rawValue] = (0, 0)
         throw Failure(problem: "a value of the \(column) column is too high")
       }
       end += shape.width * count
+    }
+    func sum(_ column: BlockColumn, _ values: UnsafePointer<UInt32>) throws(Failure) -> UInt64 {
+      guard let shape = try shape(column, records, upTo: UInt64(UInt32.max)) else {
+        return block.constants[column.rawValue].value &* UInt64(records)
+      }
+      guard let sum = shape.decodeSumming(payload + end, records, into: UnsafeMutablePointer(mutating: values)) else {
+        throw Failure(problem: "a value of the \(column) column is too high")
+      }
+      end += shape.width * records
+      return sum
     }
     try read(.page, block.page, pages, upTo: TraceFormat.pageNumbers - 1)
     try read(.process, block.pageProcess, pages, upTo: UInt64(rules.processCount - 1))
@@ -81,31 +95,34 @@ struct BlockDecoder: ~Copyable {
     try read(.place, block.place, records, upTo: rules.layout.hasTouches ? 0x3FFF : 0x1FFF)
     try read(.thread, block.thread, records, upTo: UInt64(rules.processes.count - 1))
     try read(.size, block.size, records, upTo: UInt64(TraceFormat.maxAccessBytes))
-    try read(.gap, block.gap, records, upTo: UInt64(UInt32.max))
-    try read(.repeats, block.repeats, records, upTo: rules.layout.isCoalesced ? UInt64(UInt32.max) : 0)
-    try read(.repeatWrites, block.repeatWrites, records, upTo: UInt64(UInt32.max))
+    let gap = try sum(.gap, block.gap)
+    let repeats = try sum(.repeats, block.repeats)
+    let repeatWrites = try sum(.repeatWrites, block.repeatWrites)
     try read(.time, block.time, records, upTo: rules.layout.hasTimes ? .max : 0)
     guard end == head.payloadBytes else { throw Failure(problem: "columns and payload do not end together") }
     block.pageCount = pages
     try checkPages(block, pages, records)
-    try checkRecords(block, records)
-    try checkSums(block, head)
+    let writes = try checkRecords(block, records)
+    if repeats | repeatWrites != 0 { try checkRepeats(block, records) }
+    guard UInt64(records) &+ repeats == head.accesses, writes &+ repeatWrites == head.writes, gap == head.gap,
+      touches(block, records) == head.touches
+    else { throw Failure(problem: "the records do not add up to the header of their block") }
     block.count = records
   }
 
   /// Pages ascend, and each belongs to a record.
   private func checkPages(_ block: TraceBlock, _ pages: Int, _ records: Int) throws(Failure) {
     let (page, process) = (block.page, block.pageProcess)
-    var isAscending = true
+    var back: UInt64 = 0
     if rules.processCount == 1 {
-      for i in 1..<max(1, pages) { isAscending = isAscending && page[i] > page[i &- 1] }
+      for i in 1..<max(1, pages) { back |= page[i &- 1] < page[i] ? 0 : 1 }
     } else {
       for i in 1..<max(1, pages) {
         let isLater = process[i] == process[i &- 1] ? page[i] > page[i &- 1] : process[i] > process[i &- 1]
-        isAscending = isAscending && isLater
+        back |= isLater ? 0 : 1
       }
     }
-    guard isAscending else { throw Failure(problem: "the pages do not ascend") }
+    guard back == 0 else { throw Failure(problem: "the pages do not ascend") }
     let (isUsed, index) = (isUsed, block.pageIndex)
     isUsed.update(repeating: 0, count: pages)
     for i in 0..<records { isUsed[Int(index[i])] = 1 }
@@ -114,12 +131,16 @@ struct BlockDecoder: ~Copyable {
     guard used == pages else { throw Failure(problem: "a page that no record names") }
   }
 
-  /// What holds of each record: looked at for all at once, and one by one only to name the culprit.
-  private func checkRecords(_ block: TraceBlock, _ records: Int) throws(Failure) {
+  /// What holds of each record: looked at for all at once, and one by one only to name the culprit. First accesses that write.
+  private func checkRecords(_ block: TraceBlock, _ records: Int) throws(Failure) -> UInt64 {
     let (place, size) = (block.place, block.size)
     var (bits, end, smallest): (UInt16, UInt16, UInt16) = (0, 0, .max)
+    // Modulo 2^16, which only a full block of writes reaches: then the write bit is in all.
+    var (count, common): (UInt16, UInt16) = (0, .max)
     for i in 0..<records {
       bits |= place[i]
+      common &= place[i]
+      count &+= place[i] >> 12 & 1
       // At most 4095 + 4096: no overflow.
       end = max(end, (place[i] & TraceBlock.offsetMask) &+ size[i])
       smallest = min(smallest, size[i])
@@ -137,61 +158,38 @@ struct BlockDecoder: ~Copyable {
           size[$0] == 0 || (place[$0] & TraceBlock.offsetMask) + size[$0] > UInt16(TraceFormat.pageBytes)
         })
     }
-    guard rules.processCount > 1 else { return }
+    let writes = common & TraceBlock.writeBit != 0 ? UInt64(records) : UInt64(count)
+    guard rules.processCount > 1 else { return writes }
     let (thread, index, process) = (block.thread, block.pageIndex, block.pageProcess)
     let culprit = rules.processes.withUnsafeBufferPointer { processes in
       (0..<records).first { processes[Int(thread[$0])] != process[Int(index[$0])] }
     }
     if let culprit { throw Failure(problem: "a thread in another process's memory", record: culprit) }
+    return writes
   }
 
-  /// The sum of up to 2^16 numbers, by halves of 16 bits: neither sum can overflow.
-  private static func sum(_ values: UnsafePointer<UInt32>, _ count: Int) -> UInt64 {
-    var (low, high): (UInt32, UInt32) = (0, 0)
-    for i in 0..<count {
-      low &+= values[i] & 0xFFFF
-      high &+= values[i] >> 16
+  /// No record has more writes among its repeats than repeats.
+  private func checkRepeats(_ block: TraceBlock, _ records: Int) throws(Failure) {
+    let (repeats, repeatWrites) = (block.repeats, block.repeatWrites)
+    // Bit 31 is the borrow of the difference, without a compare: this way several are done at a time.
+    var borrows: UInt32 = 0
+    for i in 0..<records {
+      let (all, some) = (repeats[i], repeatWrites[i])
+      borrows |= (~all & some) | (~(all ^ some) & (all &- some))
     }
-    return UInt64(high) << 16 + UInt64(low)
+    guard borrows >> 31 == 0 else {
+      throw Failure(
+        problem: "more writes among the repeats than repeats",
+        record: (0..<records).first { repeatWrites[$0] > repeats[$0] })
+    }
   }
 
-  /// The records add up to the block's header.
-  private func checkSums(_ block: TraceBlock, _ head: BlockHead) throws(Failure) {
-    let records = head.records
-    let (place, gap, repeats, repeatWrites) = (block.place, block.gap, block.repeats, block.repeatWrites)
-    var (gapSum, writes, touches, accesses): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, UInt64(records))
-    func constant(_ column: BlockColumn) -> UInt64? {
-      let known = block.constants[column.rawValue]
-      return known.count >= records ? known.value : nil
-    }
-    if let value = constant(.gap) {
-      gapSum = value &* UInt64(records)
-    } else {
-      gapSum = Self.sum(gap, records)
-    }
-    var written: UInt32 = 0
-    for i in 0..<records { written &+= UInt32(place[i] >> 12 & 1) }
-    writes = UInt64(written)
-    if constant(.repeats) != 0 || constant(.repeatWrites) != 0 {
-      accesses &+= Self.sum(repeats, records)
-      writes &+= Self.sum(repeatWrites, records)
-      // Bit 31 of the borrow, without a compare: loops of 32-bit numbers only are done several at a time.
-      var borrows: UInt32 = 0
-      for i in 0..<records {
-        let (all, some) = (repeats[i], repeatWrites[i])
-        borrows |= (~all & some) | (~(all ^ some) & (all &- some))
-      }
-      guard borrows >> 31 == 0 else {
-        throw Failure(
-          problem: "more writes among the repeats than repeats",
-          record: (0..<records).first { repeatWrites[$0] > repeats[$0] })
-      }
-    }
-    if rules.layout.hasTouches {
-      for i in 0..<records { touches &+= UInt64(place[i] >> 13 & 1) &* (1 &+ UInt64(repeats[i])) }
-    }
-    guard accesses == head.accesses, writes == head.writes, touches == head.touches, gapSum == head.gap else {
-      throw Failure(problem: "the records do not add up to the header of their block")
-    }
+  /// Accesses of records that are touches.
+  private func touches(_ block: TraceBlock, _ records: Int) -> UInt64 {
+    guard rules.layout.hasTouches else { return 0 }
+    let (place, repeats) = (block.place, block.repeats)
+    var sum: UInt64 = 0
+    for i in 0..<records { sum &+= UInt64(place[i] >> 13 & 1) &* (1 &+ UInt64(repeats[i])) }
+    return sum
   }
 }

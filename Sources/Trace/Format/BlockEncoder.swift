@@ -7,7 +7,9 @@ private struct WritableBlock {
   private let block = TraceBlock()
   var pageCount = 0
 
-  private func writable<T>(_ array: UnsafePointer<T>) -> UnsafeMutablePointer<T> { UnsafeMutablePointer(mutating: array) }
+  private func writable<T>(_ array: UnsafePointer<T>) -> UnsafeMutablePointer<T> {
+    UnsafeMutablePointer(mutating: array)
+  }
 
   var page: UnsafeMutablePointer<UInt64> { writable(block.page) }
   var pageProcess: UnsafeMutablePointer<UInt16> { writable(block.pageProcess) }
