@@ -66,7 +66,7 @@ public struct TraceInfo: Codable, Equatable, Sendable {
 
   /// Reads the whole of `path`, mostly twice.
   ///
-  /// Time is O(records x log pages). Memory grows with the footprint alone: up to about 150 bytes a page, 2 KiB per 2 MiB block
+  /// Time is O(records x log pages). Memory grows with the footprint alone: up to about 200 bytes a page, 2 KiB per 2 MiB block
   /// used, and 30 MiB. `regions` is how many hottest regions are wanted.
   public init(path: String, regions: Int = 10, progress: Progress = { _, _, _ in }) throws(TraceError) {
     let file = try TraceFile(path: path)

@@ -2,7 +2,7 @@
 
 /// Takes records in trace order. Equal addresses of two processes are two pages.
 ///
-/// Memory grows with the footprint alone: up to about 150 bytes a page, 2 KiB per 2 MiB block used, and 10 MiB.
+/// Memory grows with the footprint alone: up to about 200 bytes a page, 2 KiB per 2 MiB block used, and 10 MiB besides.
 struct LocalityCounter {
   /// Windows of the working-set curve: these parts of the trace's records.
   static let windowParts = [1024, 256, 64, 16, 4, 1]

@@ -1,13 +1,13 @@
 // The LRU stack of all pages of a trace, as a sequence of slots of which each page holds one.
 import CPlatform
 
-/// Pages in order of their latest use. The place of a page in it is its LRU stack distance (Mattson et al., IBM Systems Journal
-/// 9(2), 1970).
+/// Pages in order of their latest use. The place of a page in it is its LRU stack distance (Mattson et al., IBM Systems
+/// Journal 9(2), 1970).
 ///
-/// A use takes the next free slot and frees the page's former one; the pages between are the held slots in between, as in Bennett
-/// and Kruskal (IBM J. Res. Dev. 19(4), 1975). Held slots are bits; a Fenwick tree has the sums over chunks of 512 of them, so that
-/// it stays in a CPU cache. When the slots are used up, the held ones move together, and their number doubles if more than half are
-/// held. A use takes O(log pages), and a page at most 4 slots of 13 bytes, and 4 bytes.
+/// A use takes the next free slot and frees the page's former one; the pages between are the held slots in between, as in
+/// Bennett and Kruskal (IBM J. Res. Dev. 19(4), 1975). Held slots are bits; a Fenwick tree has the sums over chunks of 512 of
+/// them, so that it stays in a CPU cache. When the slots are used up, the held ones move together, and their number doubles if
+/// more than half are held. A use takes O(log pages), and a page at most 4 slots of 13 bytes, and 4 bytes.
 struct RecencyStack {
   private static let chunkBits = 9
   private static let chunkWords = 1 << (chunkBits - 6)
