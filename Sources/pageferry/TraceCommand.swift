@@ -15,7 +15,7 @@ struct TraceCommand: ParsableCommand {
       """,
     subcommands: [
       TraceRecordCommand.self, TraceImportCommand.self, TraceInfoCommand.self, TraceCatCommand.self,
-      TraceCutCommand.self, TraceVerifyCommand.self,
+      TraceCutCommand.self, TraceScaleCommand.self, TraceVerifyCommand.self,
     ])
 }
 
@@ -181,29 +181,6 @@ struct TraceImportCommand: ParsableCommand {
       \(header.footprintPages) pages, \(header.fileBytes) bytes
 
       """)
-  }
-}
-
-/// pageferry trace info.
-struct TraceInfoCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Say what is in a trace and where it came from; check all of it.",
-    discussion: "Example:\n  pageferry trace info workloads/traces/sort.pft")
-
-  @Argument(help: "The trace.")
-  var file: String
-
-  @Flag(help: "Print it as JSON.")
-  var json = false
-
-  func run() throws {
-    let info = try TraceInfo(path: file)
-    guard json else { return try Console.out(info.rendered()) }
-    let encoder = JSONEncoder()
-    // Keys as in run.json.
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try Console.out(String(decoding: try encoder.encode(info), as: UTF8.self) + "\n")
   }
 }
 

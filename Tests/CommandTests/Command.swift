@@ -26,6 +26,10 @@ enum Command {
 
   /// Runs the command in the package's folder; output goes through files, so that no pipe fills up.
   static func run(_ arguments: String..., in folder: String = package, input: String? = nil) throws -> Outcome {
+    try run(arguments, in: folder, input: input)
+  }
+
+  static func run(_ arguments: [String], in folder: String = package, input: String? = nil) throws -> Outcome {
     try withFolder { scratch in
       let process = Process()
       process.executableURL = URL(fileURLWithPath: path)

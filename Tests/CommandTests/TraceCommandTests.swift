@@ -47,6 +47,33 @@ import Testing
     }
   }
 
+  @Test func `a trace is scaled and summarised`() throws {
+    try Command.withFolder { folder in
+      _ = try Command.run("trace", "import", "--format", "lackey", "-", "-o", "t.pft", in: folder, input: Self.text)
+      let made = try Command.run(
+        "trace", "scale", "t.pft", "-o", "s.pft", "--copies", "3", "--as", "processes", in: folder)
+      #expect(made.status == 0 && made.out.contains("s.pft: 24573 records of 24576 accesses, 3 threads, 12288 pages, "))
+      let facts = try Command.run("trace", "info", "s.pft", "--json", "--regions", "2", in: folder).out
+      for line in [
+        #""processes" : 3,"#, #""cold_records" : 12288,"#, #""folded_repeats" : 3,"#, #""max_pages" : 12287,"#,
+      ] {
+        #expect(facts.contains(line), "\(line)")
+      }
+      #expect(facts.components(separatedBy: #""write_share""#).count == 3)
+      let brief = try Command.run("trace", "info", "--brief", "s.pft", in: folder)
+      #expect(brief.status == 0 && brief.out.contains("records read  none") && !brief.out.contains("reuse"))
+      for (arguments, status) in [
+        (["t.pft", "-o", "t.pft"], 2), (["t.pft", "-o", "x.pft", "--copies", "2"], 2),
+        (["t.pft", "-o", "x.pft", "--thin", "3/2"], 2),
+        (["t.pft", "-o", "x.pft", "--copies", "70000", "--as", "processes"], 1),
+        (["none.pft", "-o", "x.pft"], 1),
+      ] as [([String], Int32)] {
+        let outcome = try Command.run(["trace", "scale"] + arguments, in: folder)
+        #expect(outcome.status == status && outcome.error.hasPrefix("pageferry: "), "\(arguments) \(outcome.error)")
+      }
+    }
+  }
+
   @Test func `a damaged or missing trace is found before the run`() throws {
     try Command.withFolder { folder in
       _ = try Command.run("trace", "import", "--format", "lackey", "-", "-o", "t.pft", in: folder, input: Self.text)

@@ -121,7 +121,9 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains(".pft") }
     #expect(names.contains("sqlite-shop.pft"))
     for name in names {
-      let info = try TraceInfo(path: folder.appendingPathComponent(name).path)
+      let path = folder.appendingPathComponent(name).path
+      let info = try TraceInfo.brief(path: path)
+      #expect(try TraceVerification(path: path).header == info.header)
       #expect(info.header.fileBytes < 4_000_000)
       #expect(info.header.records > 100_000)
       #expect(!info.header.provenance.command.isEmpty && !info.header.provenance.tool.isEmpty)

@@ -153,10 +153,8 @@ public struct TraceCutter: Sendable {
   private func provenance(of header: TraceHeader, _ input: String) -> TraceProvenance {
     var provenance = header.provenance
     let options = selection.description
-    let name = input.split(separator: "/").last.map(String.init) ?? input
-    let note = "cut of \(name), \(header.records) records" + (options.isEmpty ? "" : ": \(options)")
-    provenance.notes += (provenance.notes.isEmpty ? "" : "; ") + note
-    provenance.shorten(to: TraceFormat.maxProvenanceBytes - TraceFormat.maxFilterNoteBytes)
+    let name = TraceProvenance.fileName(input)
+    provenance.note("cut of \(name), \(header.records) records" + (options.isEmpty ? "" : ": \(options)"))
     return provenance
   }
 }
@@ -169,14 +167,14 @@ private struct WorkPosition {
   /// By thread: work at its latest record.
   private var work: [UInt64]
   /// By thread: work since its latest record that was kept, or since `from`.
-  private var unstated: [UInt64]
+  private var unstated: UnstatedWork
 
   init(_ selection: TraceSelection, threads: Int) {
     self.selection = selection
     from = selection.from ?? 0
     to = selection.to ?? .max
     work = [UInt64](repeating: 0, count: threads)
-    unstated = work
+    unstated = UnstatedWork(threads: threads)
   }
 
   /// Goes on to record `i`; whether it is in all ranges.
@@ -187,7 +185,7 @@ private struct WorkPosition {
     let now = before &+ UInt64(block.gap[i])
     work[thread] = now
     if now < from { return false }
-    unstated[thread] &+= now &- max(before, min(from, now))
+    unstated.add(now &- max(before, min(from, now)), to: block.thread[i])
     if now >= to { return false }
     if !selection.threads.isEmpty {
       guard selection.threads.contains(where: { $0.contains(block.thread[i]) }) else { return false }
@@ -199,12 +197,8 @@ private struct WorkPosition {
   }
 
   /// The gap of a record of `thread` that is kept.
-  mutating func take(_ thread: UInt16) -> UInt32 {
-    let gap = UInt32(clamping: unstated[Int(thread)])
-    unstated[Int(thread)] -= UInt64(gap)
-    return gap
-  }
+  mutating func take(_ thread: UInt16) -> UInt32 { unstated.take(thread) }
 
   /// Leaves out a record of `thread` and its work.
-  mutating func forget(_ thread: UInt16) { unstated[Int(thread)] = 0 }
+  mutating func forget(_ thread: UInt16) { unstated.forget(thread) }
 }

@@ -1,6 +1,6 @@
-// What `trace info` says about a trace: the header, checked, and how its accesses spread over pages.
+// What `trace info` says about a trace: the header, checked, and how its accesses spread over pages and over time.
 
-/// A summary of one trace. All of it is verified: the whole file has been read.
+/// A summary of one trace. All of it is verified: the whole file has been read, unless it is `brief`.
 public struct TraceInfo: Codable, Equatable, Sendable {
   public var path: String
   /// Format version.
@@ -9,148 +9,146 @@ public struct TraceInfo: Codable, Equatable, Sendable {
   public var header: TraceHeader
   /// Reads in all accesses, 0 to 1.
   public var readShare: Double
+  /// Whether the header alone was read. What follows is nil then.
+  public var isBrief: Bool
   /// Accesses per distinct 4 KiB page.
-  public var accessesPerPage: Spread
+  public var accessesPerPage: Spread?
   /// Share of accesses that go to the tenth of the pages accessed most, 0 to 1.
-  public var hottestTenthShare: Double
+  public var hottestTenthShare: Double?
+  /// Records that are the first to their page.
+  public var coldRecords: Int?
+  /// Accesses folded into records: uses of a page at reuse distance 0 that no distribution below counts.
+  public var foldedRepeats: Int?
+  /// Distinct 4 KiB pages between two records of a page, over all threads in trace order.
+  public var reuseDistance: Reuse?
+  /// Work of all threads between two records of a page, the second one's own gap included. nil without a gap unit.
+  public var reuseWork: Reuse?
+  /// Nanoseconds between two records of a page, the later time stamp less the earlier. nil without time stamps.
+  public var reuseTime: Reuse?
+  /// Working sets, shortest window first.
+  public var workingSet: [WorkingSet]?
+  /// Hottest first.
+  public var hottestRegions: [HotRegion]?
 
   /// A distribution: nearest-rank percentiles.
   public struct Spread: Codable, Equatable, Sendable {
-    public var p50: Int
-    public var p90: Int
-    public var p99: Int
-    public var max: Int
+    public var p50: UInt64
+    public var p90: UInt64
+    public var p99: UInt64
+    public var max: UInt64
   }
 
-  /// Reads the whole of `path`: time and memory grow with the trace and its footprint (2 KiB per 2 MiB block).
-  public init(path: String) throws(TraceError) {
-    var reader = try TraceReader(path: path)
-    self = try Self(reading: &reader)
+  /// Distinct 4 KiB pages in windows of so many consecutive records: every such window, one ending at each record.
+  public struct WorkingSet: Codable, Equatable, Sendable {
+    /// 1/1024 to 1.
+    public var partOfTrace: Double
+    /// The part of the trace's records, rounded down, at least 1.
+    public var windowRecords: Int
+    /// How many there are.
+    public var windows: Int
+    public var meanPages: Double
+    public var maxPages: Int
   }
 
-  /// Reads all of `reader` from its start.
-  public init(reading reader: inout TraceReader) throws(TraceError) {
-    reader.rewind()
-    let block = TraceBlock()
-    var pages = PageCounts()
-    while try reader.next(into: block) {
-      for i in 0..<block.count
-      where !pages.add(1 + Int(block.repeats[i]), to: block.address(i), of: block.pageProcess[Int(block.pageIndex[i])])
-      {
+  /// How far the reading is: pass 1 counts, later ones find percentiles.
+  public typealias Progress = (_ pass: Int, _ done: Int, _ total: Int) -> Void
+
+  /// The header of `path` alone, checked as whenever a trace is opened.
+  public static func brief(path: String) throws(TraceError) -> TraceInfo { Self(try TraceFile(path: path)) }
+
+  private init(_ file: TraceFile) {
+    path = file.path
+    version = TraceFormat.version
+    header = file.header
+    readShare = Double(header.reads) / Double(header.accesses)
+    isBrief = true
+  }
+
+  /// Reads the whole of `path`, mostly twice.
+  ///
+  /// Time is O(records x log pages). Memory grows with the footprint alone: up to about 200 bytes a page, 2 KiB per 2 MiB block
+  /// used, and 30 MiB. `regions` is how many hottest regions are wanted.
+  public init(path: String, regions: Int = 10, progress: Progress = { _, _, _ in }) throws(TraceError) {
+    let file = try TraceFile(path: path)
+    self.init(file)
+    isBrief = false
+    let layout = header.layout
+    var counter = LocalityCounter(records: header.records, hasTimes: layout.hasTimes)
+    try Self.read(file, pass: 1, progress) { (block) throws(TraceError) in
+      guard counter.add(block) else {
         throw TraceError(
-          .limit, file: reader.path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
+          .limit, file: path,
+          problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB or \(PageNumbers.maxPages) pages in use",
           fix: "summarise a smaller trace")
       }
     }
-    let counts = pages.sorted
-    header = reader.header
-    guard counts.count == header.footprintPages, pages.hugeBlocks == header.footprintHugeBlocks else {
+    let numbers = counter.numbers
+    guard numbers.count == header.footprintPages, numbers.hugeBlocks == header.footprintHugeBlocks else {
       throw TraceError(
-        .damaged, file: reader.path, byte: 64, problem: "the header's footprint is not the trace's",
+        .damaged, file: path, byte: 80, problem: "the header's footprint is not the trace's",
         fix: "record the trace again")
     }
-    path = reader.path
-    version = TraceFormat.version
-    readShare = Double(header.reads) / Double(header.accesses)
-    func rank(_ percent: Int) -> Int { Int(counts[Swift.max(0, (counts.count * percent + 99) / 100 - 1)]) }
+    coldRecords = numbers.count
+    foldedRepeats = header.accesses - header.records
+    countPages(counter.uses)
+    hottestRegions = HotRegions.hottest(regions, numbers, counter.uses)
+    reuseDistance = counter.reuseDistance
+    workingSet = counter.workingSets
+    var search = IntervalSearch(counter, hasWork: layout.gapUnit != .none, hasTimes: layout.hasTimes)
+    var pass = 1
+    while !search.isDone {
+      pass += 1
+      search.begin()
+      try Self.read(file, pass: pass, progress) { search.add($0) }
+      search.end()
+    }
+    if let unit = Reuse.Unit(layout.gapUnit) {
+      reuseWork = Reuse(unit: unit, search.work, counter.workIntervals)
+    }
+    if layout.hasTimes { reuseTime = Reuse(unit: .ns, search.time, counter.timeIntervals) }
+  }
+
+  /// Hands all blocks of `file` to `body`, decoded two ahead.
+  private static func read(
+    _ file: TraceFile, pass: Int, _ progress: Progress, _ body: (TraceBlock) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let reader = ParallelReader(file, threads: 2)
+    var done = 0
+    while let block = try reader.next() {
+      try body(block)
+      done += block.count
+      progress(pass, done, file.header.records)
+    }
+  }
+
+  private mutating func countPages(_ uses: [PageUse]) {
+    let counts = uses.map(\.accesses).sorted()
+    func rank(_ percent: Int) -> UInt64 { counts[Swift.max(0, (counts.count * percent + 99) / 100 - 1)] }
     accessesPerPage = Spread(p50: rank(50), p90: rank(90), p99: rank(99), max: rank(100))
     let tenth = Swift.max(1, counts.count / 10)
-    let hottest = counts.suffix(tenth).reduce(0) { $0 + Int($1) }
+    let hottest = counts.suffix(tenth).reduce(0, +)
     hottestTenthShare = Double(hottest) / Double(header.accesses)
-  }
-
-  /// The summary as text, one fact a line, ending in a line feed.
-  public func rendered() -> String {
-    let layout = header.layout
-    var lines: [(String, String)] = [
-      ("trace", path),
-      (
-        "format",
-        "version \(version), \(layout.addressKind.rawName) addresses in units of \(1 << layout.granuleShift) B"
-      ),
-      (
-        "size",
-        "\(grouped(header.fileBytes)) B in \(grouped(header.blocks)) \(header.blocks == 1 ? "block" : "blocks")"
-      ),
-      ("records", "\(grouped(header.records)), \(layout.isCoalesced ? "coalesced by page" : "one an access")"),
-      (
-        "accesses",
-        "\(grouped(header.accesses)): \(grouped(header.reads)) reads (\(percent(readShare))),"
-          + " \(grouped(header.writes)) writes"
-      ),
-    ]
-    if layout.isCacheFiltered {
-      // A part that was cut out of a filtered trace does not state how many.
-      let count = header.cachedAccesses
-      lines.append(("cached", count > 0 ? "\(grouped(count)) accesses left out by the filter" : "not known how many"))
-    }
-    lines += [
-      ("threads", grouped(header.threads)),
-      ("work", layout.gapUnit == .none ? "not recorded" : "\(grouped(header.totalGap)) \(layout.gapUnit)"),
-      (
-        "footprint",
-        "\(grouped(header.footprintPages)) pages of 4 KiB (\(size(pages: header.footprintPages))) in"
-          + " \(grouped(header.footprintHugeBlocks)) blocks of 2 MiB"
-      ),
-      ("addresses", "\(hexText(header.lowestAddress)) to \(hexText(header.highestAddress))"),
-      (
-        "per page",
-        "p50 \(grouped(accessesPerPage.p50)), p90 \(grouped(accessesPerPage.p90)),"
-          + " p99 \(grouped(accessesPerPage.p99)), max \(grouped(accessesPerPage.max)) accesses"
-      ),
-      ("hottest 10 %", "\(percent(hottestTenthShare)) of the accesses"),
-    ]
-    lines += header.provenance.fields.map { ($0.name, escaped($0.value)) }
-    return lines.map { name, value in
-      name + String(repeating: " ", count: Swift.max(1, 14 - name.utf8.count)) + value + "\n"
-    }.joined()
-  }
-
-  /// A count with commas, as the summary of a run has it.
-  private func grouped(_ value: Int) -> String {
-    var text = ""
-    for (i, digit) in String(value).reversed().enumerated() {
-      if i > 0 && i % 3 == 0 { text.append(",") }
-      text.append(digit)
-    }
-    return String(text.reversed())
-  }
-
-  /// A size in binary units with one decimal, as the summary of a run has it: `45.9 MiB`.
-  private func size(pages: Int) -> String {
-    for (scale, name) in [(1 << 18, "GiB"), (1 << 8, "MiB")] where pages >= scale {
-      let tenths = pages / scale * 10 + (pages % scale * 10 + scale / 2) / scale
-      return "\(grouped(tenths / 10)).\(tenths % 10) \(name)"
-    }
-    return "\(pages * 4) KiB"
-  }
-
-  /// Text of the file without what a terminal would obey: control characters as `\u{1B}`.
-  private func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if scalar.properties.generalCategory == .control {
-        result += scalar == "\n" ? "\\n" : "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
-
-  private func percent(_ share: Double) -> String {
-    let tenths = Int((share * 1000).rounded())
-    return "\(tenths / 10).\(tenths % 10) %"
   }
 }
 
-extension AddressKind {
-  /// The word used in text.
-  var rawName: String {
-    switch self {
-    case .virtual: "virtual"
-    case .physical: "physical"
-    case .pageNumber: "page-number"
+extension Reuse {
+  /// `found` are the searches for p50, p90 and p99, all done; empty when nothing was counted.
+  fileprivate init(unit: Unit, _ found: [PercentileSearch], _ counts: IntervalCounts) {
+    let percentiles =
+      found.count < 3
+      ? nil : Percentiles(p50: found[0].low, p90: found[1].low, p99: found[2].low, max: counts.most)
+    self.init(unit: unit, percentiles: percentiles, octaves: counts.octaves)
+  }
+}
+
+extension Reuse.Unit {
+  /// nil without a unit.
+  fileprivate init?(_ unit: GapUnit) {
+    switch unit {
+    case .none: return nil
+    case .instructions: self = .instructions
+    case .cycles: self = .cycles
+    case .nanoseconds: self = .ns
     }
   }
 }
