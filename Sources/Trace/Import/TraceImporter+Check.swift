@@ -4,8 +4,6 @@
 public struct ImportCheck: Sendable, Equatable {
   /// The format read.
   public var format: ImportFormat
-  /// What its gaps are counted in.
-  public var gapUnit: GapUnit
   /// Lines read, or records of a binary format.
   public var lines: Int
   /// Bytes of input read, uncompressed.
@@ -61,7 +59,7 @@ extension TraceImporter {
     }
     guard sink.accesses > 0 else { throw Self.empty(format, bytes, count.lines, count.bytes) }
     return ImportCheck(
-      format: format, gapUnit: gapUnit(of: format, state), lines: count.lines, textBytes: count.bytes,
+      format: format, lines: count.lines, textBytes: count.bytes,
       accesses: sink.accesses, writes: sink.writes, instructions: state.instructions, threads: sink.threads,
       processes: sink.processes, pages: sink.pages.pages, skipped: state.skipped, notes: state.notes)
   }

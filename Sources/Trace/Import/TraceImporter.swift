@@ -162,7 +162,7 @@ public struct TraceImporter: Sendable {
     return chosen
   }
 
-  func gapUnit(of format: ImportFormat, _ state: ImportState) -> GapUnit {
+  private func gapUnit(of format: ImportFormat, _ state: ImportState) -> GapUnit {
     switch format {
     case .lackey, .din, .ramulator, .drmemtrace: .instructions
     case .dramsim: .cycles

@@ -1,5 +1,6 @@
 // libFuzzer's way in: one program for all targets. Tests/Fuzzers/fuzz.sh builds and runs it.
 import Foundation
+
 @testable import Trace
 
 /// What is fuzzed; the environment variable FUZZ_TARGET names it.

@@ -4,8 +4,7 @@
 /// Accesses after which a reader is stopped: a record of a few bytes may stand for millions.
 private let maxAccesses = 4096
 
-/// Reads `bytes` strictly; if that fails for a bad line, or every so often, leniently too. What can be read strictly is read the same
-/// leniently.
+/// Reads `bytes` strictly and leniently. What can be read strictly is read the same leniently.
 func fuzzImport(_ format: ImportFormat?, _ bytes: UnsafeRawBufferPointer) {
   var importer = TraceImporter(format: format)
   importer.options.instructions = true

@@ -1,5 +1,6 @@
 // Changes one part of a trace and makes sizes and checksums right again: else nothing but the checksums would be tested.
 import CPlatform
+
 @testable import Trace
 
 /// libFuzzer's hook: changes `data`, of `size` bytes, in place; its new size, at most `maxSize`.
