@@ -7,7 +7,7 @@ PACKAGES = zlib1g-dev libzstd-dev pkg-config
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
-.PHONY: demo build test test-fast test-slow bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
+.PHONY: demo build test test-fast test-slow fuzz bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
 
 # Replays a recorded program on fast and slow memory under the rules of the TPP kernel.
 demo: build
@@ -26,6 +26,11 @@ test-slow: deps
 	@if ls Tests | grep -qE '^($(SLOW))$$'; then \
 	  $(SWIFT) test -c release -Xswiftc -enable-testing --filter '$(SLOW)'; \
 	else echo 'no slow suite'; fi
+
+# A minute for each reader of other programs' bytes, two at a time: seven minutes. make fuzz FUZZ_SECONDS=600 TARGETS="csv damon"
+TARGETS =
+fuzz: build
+	SWIFT='$(SWIFT)' PAGEFERRY=$(PAGEFERRY) Tests/Fuzzers/fuzz.sh $(TARGETS)
 
 # Ratios within one run; docs/performance.md says what they mean. bench-large takes two minutes and up to 10 GiB.
 bench: deps
@@ -72,4 +77,4 @@ lint:
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests Benchmarks) Package.swift
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -101,3 +101,10 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// libFuzzer has to be in everything the fuzzers are linked with: Tests/Fuzzers/fuzz.sh sets the variable and builds in a folder of
+// its own.
+if Context.environment["PAGEFERRY_FUZZERS"] != nil {
+  package.targets.append(
+    .executableTarget(name: "pageferry-fuzz", dependencies: ["Trace", "CPlatform"], path: "Tests/Fuzzers/Sources"))
+}

@@ -76,6 +76,7 @@ struct TraceImportCommand: ParsableCommand {
         pageferry trace import samples.csv -o s.pft --columns address=ADDR,op=RW,time=TS,thread=TID
         pageferry trace import --format oraclegeneral w.oracleGeneral.zst -o w.pft
         pageferry trace import damon.data -o d.pft
+        pageferry trace import --check downloaded.zst
         perf script -F comm,pid,tid,cpu,time,event,addr,data_src | pageferry trace import - -o p.pft
         unzip -p trace/drmemtrace.sort.1234.0000.trace.zip | pageferry trace import --format drmemtrace - -o d.pft
       """)
@@ -111,7 +112,10 @@ struct TraceImportCommand: ParsableCommand {
   var input: String
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The trace to write.", valueName: "file"))
-  var output: String
+  var output: String?
+
+  @Flag(help: "Read all, write nothing, and say what is there: accesses, writes, threads, pages.")
+  var check = false
 
   @OptionGroup var keep: KeepOptions
 
@@ -148,6 +152,18 @@ struct TraceImportCommand: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
+  func validate() throws {
+    if check == (output != nil) { throw ValidationError("give either -o FILE or --check") }
+    guard check else { return }
+    let shapes =
+      [keep.cache, keep.tlb].contains { $0 != nil } || keep.level != TraceWriter.standardLevel || pages || noCoalesce
+      || skip != 0 || limit != 0
+    if shapes {
+      throw ValidationError(
+        "--check writes no trace: leave out --cache, --tlb, --level, --pages, --no-coalesce, --skip and --limit")
+    }
+  }
+
   func run() throws {
     var options = ImportOptions()
     options.coalesce = !noCoalesce
@@ -166,6 +182,7 @@ struct TraceImportCommand: ParsableCommand {
     importer.damon.isEveryPage = damonEveryPage
     if let damonSampleUs { importer.damon.sampleMicroseconds = damonSampleUs }
     if let damonAggrUs { importer.damon.aggregationMicroseconds = damonAggrUs }
+    guard let output else { return try runCheck(importer, bar) }
     let result = try importer.run(
       input: input, output: output, provenance: provenance, guarding: Interrupt.removes(_:madeBy:),
       recognised: { if !quiet { Console.plain("\($0.format.rawValue): \($0.reason)\n") } },
@@ -179,6 +196,23 @@ struct TraceImportCommand: ParsableCommand {
       """
       \(output): \(header.records) records of \(result.accesses) accesses in \(result.lines) \(result.format.unitName), \
       \(header.footprintPages) pages, \(header.fileBytes) bytes
+
+      """)
+  }
+
+  private func runCheck(_ importer: TraceImporter, _ bar: ProgressBar) throws {
+    let found = try importer.check(
+      input: input, recognised: { if !quiet { Console.plain("\($0.format.rawValue): \($0.reason)\n") } },
+      progress: { bar.show($0.bytesConsumed, of: $0.totalBytes ?? 0, "\($0.accesses) accesses") })
+    bar.end()
+    if quiet { return }
+    let skipped = found.skipped.note(for: found.format)
+    for note in found.notes + (skipped.isEmpty ? [] : [skipped]) { Console.plain("\(input): \(note)\n") }
+    try Console.out(
+      """
+      \(input): \(found.format.rawValue), \(found.accesses) accesses (\(found.writes) writes) in \(found.lines) \
+      \(found.format.unitName), \(found.instructions) instruction fetches, \(found.threads) threads, \
+      \(found.processes) processes, \(found.pages) pages, \(found.textBytes) bytes
 
       """)
   }

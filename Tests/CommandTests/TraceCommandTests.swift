@@ -114,6 +114,26 @@ import Testing
     }
   }
 
+  @Test func `a check counts and writes nothing`() throws {
+    try Command.withFolder { folder in
+      let text = "l 1000 0\ns 2000 0\n2 400000\nrubbish\ns 2fff 0\n"
+      let strict = try Command.run("trace", "import", "--check", "-", "--format", "din", in: folder, input: text)
+      #expect(strict.status == 1 && strict.error.hasPrefix("pageferry: standard input:4: byte 27: "))
+      let made = try Command.run("trace", "import", "--check", "--lenient", "-", in: folder, input: text)
+      #expect(made.status == 0)
+      #expect(
+        made.out
+          == "-: din, 3 accesses (2 writes) in 5 lines, 1 instruction fetches, 1 threads, 1 processes, 3 pages, 44 bytes\n"
+      )
+      #expect(made.error.contains("din: 4 of 5 lines are ") && made.error.contains("1 of the lines skipped"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      for more in [[], ["--check", "-o", "t.pft"], ["--check", "--limit", "5"], ["--check", "--cache", "64B:1"]] {
+        let wrong = try Command.run(["trace", "import", "-"] + more, in: folder, input: text)
+        #expect(wrong.status == 2 && wrong.error.hasPrefix("pageferry: "), "\(more)")
+      }
+    }
+  }
+
   /// One page in each block: as many page tables as pages.
   @Test func `a sparse trace has room for its page tables`() throws {
     try Command.withFolder { folder in

@@ -213,4 +213,17 @@ import Testing
     let error = #expect(throws: TraceError.self) { try importer.run(input: input, output: scratch.path("out.pft")) }
     #expect(error?.kind == .usage)
   }
+
+  /// Numbers are dense over the targets that have an access: an idle process is none of the trace.
+  @Test func idleTargetsTakeNoNumber() throws {
+    let scratch = try Scratch()
+    let text = [(0, 0), (1, 2)].map { target, found in
+      "kdamond.0  41 [000] 1.\(target + 1)00000: damon:damon_aggregated: target_id=\(target) nr_regions=1 0-4096: \(found) 0\n"
+    }.joined()
+    let path = try scratch.write(text, "in")
+    let found = try accesses(TraceImporter(format: .damon), path).accesses
+    #expect(found.map(\.thread) == [0, 0] && found.map(\.process) == [0, 0])
+    let header = try TraceImporter(format: .damon).run(input: path, output: scratch.path("out.pft")).header
+    #expect(header.threads == 1 && header.processes == 1)
+  }
 }

@@ -5,11 +5,12 @@
   import Musl
 #endif
 
-/// A read-only mapping of a regular file. A file that is cut short by another program while it is mapped kills the
-/// reader with SIGBUS, as for every mapping; writers replace traces by rename, which is safe.
+/// A read-only mapping of a regular file, or a copy of bytes that stand for one. A file that is cut short by another program while it is
+/// mapped kills the reader with SIGBUS, as for every mapping; writers replace traces by rename, which is safe.
 final class MappedFile {
   let base: UnsafeRawPointer
   let count: Int
+  private let isMapped: Bool
 
   /// Maps the file open at `descriptor`, of `count` bytes, at least one.
   init(descriptor: Int32, count: Int, file: String) throws(TraceError) {
@@ -19,7 +20,19 @@ final class MappedFile {
     madvise(address, count, MADV_SEQUENTIAL)
     base = UnsafeRawPointer(address)
     self.count = count
+    isMapped = true
   }
 
-  deinit { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+  /// Copies `bytes`.
+  init(copying bytes: UnsafeRawBufferPointer) {
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 16)
+    UnsafeMutableRawBufferPointer(start: copy, count: bytes.count).copyMemory(from: bytes)
+    base = UnsafeRawPointer(copy)
+    count = bytes.count
+    isMapped = false
+  }
+
+  deinit {
+    if isMapped { munmap(UnsafeMutableRawPointer(mutating: base), count) } else { base.deallocate() }
+  }
 }

@@ -14,6 +14,14 @@ public struct FileIdentity: Equatable, Sendable {
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)
   }
+
+  /// What is in memory and no file.
+  static let none = FileIdentity(device: .max, inode: .max)
+
+  private init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
 }
 
 /// Calls `make`, which makes the temporary file of this name and says whether it did. A caller that may be interrupted sees to

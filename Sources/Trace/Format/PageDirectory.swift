@@ -1,4 +1,4 @@
-// Which pages a trace touches: a hash from 2 MiB blocks to dense numbers, and two tables over it.
+// Which pages a trace touches: a hash from 2 MiB blocks to dense numbers, and the set of pages over it.
 
 /// Gives each aligned 2 MiB block of a process's addresses a dense number in order of first use.
 ///
@@ -107,25 +107,4 @@ public struct PageSet {
     }
     return true
   }
-}
-
-/// Accesses by 4 KiB page: 2 KiB per 2 MiB block used. Counts stop at 2^32 - 1.
-struct PageCounts {
-  private var directory = PageDirectory()
-  private var counts: [UInt32] = []
-
-  /// Adds `n` accesses to the page of `address`; false when the directory is full.
-  @inline(__always)
-  mutating func add(_ n: Int, to address: UInt64, of process: UInt16) -> Bool {
-    guard let slot = directory.slot(of: PageDirectory.block(of: address, in: process)) else { return false }
-    if slot * 512 == counts.count { counts.append(contentsOf: repeatElement(0, count: 512)) }
-    let i = slot * 512 + Int(address >> 12 & 511)
-    counts[i] = UInt32(clamping: Int(counts[i]) + n)
-    return true
-  }
-
-  var hugeBlocks: Int { directory.blocks.count }
-
-  /// The counts of all pages with an access, ascending.
-  var sorted: [UInt32] { counts.filter { $0 > 0 }.sorted() }
 }

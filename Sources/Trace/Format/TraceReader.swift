@@ -103,9 +103,21 @@ final class TraceFile: @unchecked Sendable {
     BlockRules(layout: header.layout, processes: index.processes, processCount: header.processes)
   }
 
-  init(path: String) throws(TraceError) {
+  convenience init(path: String) throws(TraceError) {
+    let (mapping, identity) = try Self.map(path)
+    try self.init(mapping, identity, path: path)
+  }
+
+  /// Reads a copy of `bytes`, as if they were a file called `name`.
+  convenience init(_ bytes: UnsafeRawBufferPointer, name: String) throws(TraceError) {
+    guard !bytes.isEmpty else { throw Self.empty(name) }
+    try self.init(MappedFile(copying: bytes), .none, path: name)
+  }
+
+  private init(_ mapping: MappedFile, _ identity: FileIdentity, path: String) throws(TraceError) {
+    self.mapping = mapping
+    self.identity = identity
     self.path = path
-    (mapping, identity) = try Self.map(path)
     let base = mapping.base
     for (i, byte) in TraceFormat.magic.enumerated()
     where i < mapping.count && base.load(fromByteOffset: i, as: UInt8.self) != byte {
@@ -144,12 +156,14 @@ final class TraceFile: @unchecked Sendable {
         .usage, file: path, problem: "a trace is read at any place, and this is no regular file",
         fix: "write it to a file first")
     }
-    guard status.st_size > 0 else {
-      throw TraceError(.empty, file: path, problem: "the file is empty", fix: "record or import the trace again")
-    }
+    guard status.st_size > 0 else { throw empty(path) }
     return (
       try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path), FileIdentity(status)
     )
+  }
+
+  private static func empty(_ path: String) -> TraceError {
+    TraceError(.empty, file: path, problem: "the file is empty", fix: "record or import the trace again")
   }
 
   private static func short(_ path: String, _ count: Int) -> TraceError {

@@ -1,4 +1,4 @@
-// Bytes from a file, a pipe or standard input, decompressed on the way if they are gzip, zstd or zlib.
+// Bytes from a file, a pipe, standard input or memory, decompressed on the way if they are gzip, zstd or zlib.
 
 #if canImport(Glibc)
   import Glibc
@@ -15,12 +15,16 @@ final class ByteInput {
   private(set) var consumed = 0
   /// Size of the file itself; nil for pipes.
   let total: Int?
+  /// Bytes there are at most to read, where that is known: plain bytes in memory neither grow nor inflate. Buffers need no more.
+  var limit: Int? { isInMemory && decoder == nil ? total : nil }
   /// Which file it is; nil when the system does not say.
   let identity: FileIdentity?
   /// Whether the end of the file itself was seen.
   private(set) var isAtEnd = false
   private let descriptor: Int32
   private let closes: Bool
+  /// Whether all bytes were in `raw` from the start, and nothing is open.
+  private let isInMemory: Bool
   /// Whether the writer is gone, for a pipe that others may hold open.
   private let hasEnded: (() -> Bool)?
   private static let chunk = 1 << 18
@@ -29,7 +33,7 @@ final class ByteInput {
   private static let nap: UInt32 = 1_000
   /// Bytes that the last read got.
   private var lastRead = chunk
-  private let raw = UnsafeMutablePointer<UInt8>.allocate(capacity: chunk)
+  private let raw: UnsafeMutablePointer<UInt8>
   private var rawStart = 0
   private var rawEnd = 0
   /// What decompresses the bytes; nil for plain ones.
@@ -46,6 +50,8 @@ final class ByteInput {
     file = isStandardInput ? "standard input" : path
     descriptor = isStandardInput ? 0 : open(path, O_RDONLY | O_CLOEXEC)
     closes = !isStandardInput
+    isInMemory = false
+    raw = .allocate(capacity: Self.chunk)
     hasEnded = nil
     var status = stat()
     let isKnown = descriptor >= 0 && fstat(descriptor, &status) == 0
@@ -61,10 +67,28 @@ final class ByteInput {
     file = name
     self.descriptor = descriptor
     closes = true
+    isInMemory = false
+    raw = .allocate(capacity: Self.chunk)
     total = nil
     identity = nil
     self.hasEnded = hasEnded
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+  }
+
+  /// Reads a copy of `bytes`, as if they were a file called `name`.
+  init(_ bytes: UnsafeRawBufferPointer, name: String) throws(TraceError) {
+    file = name
+    descriptor = -1
+    closes = false
+    isInMemory = true
+    total = bytes.count
+    identity = nil
+    hasEnded = nil
+    raw = .allocate(capacity: bytes.count)
+    UnsafeMutableRawBufferPointer(start: raw, count: bytes.count).copyMemory(from: bytes)
+    rawEnd = bytes.count
+    consumed = bytes.count
+    try detect()
   }
 
   deinit {
@@ -91,6 +115,10 @@ final class ByteInput {
 
   /// Reads more raw bytes after `rawEnd`; the count, 0 at the end.
   private func fill() throws(TraceError) -> Int {
+    if isInMemory {
+      isAtEnd = true
+      return 0
+    }
     if rawStart == rawEnd {
       rawStart = 0
       rawEnd = 0

@@ -173,10 +173,10 @@ struct DamonState {
     _ now: Playing, everyPage: Bool, _ threads: inout ThreadTable, _ sink: inout Sink
   ) throws(TraceError) {
     let name = UInt64(now.snapshot.target)
-    // Targets are as few as threads may be.
-    guard let numbers = threads.numbers(of: name, in: name) else { return }
     sink.stamp(now.time)
     for region in now.snapshot.regions where Self.isFound(region, now.next, of: now.snapshot.checks) {
+      // Targets are as few as threads may be. One without an access has no number.
+      guard let numbers = threads.numbers(of: name, in: name) else { return }
       let chosen = Self.mix(region.start, now.snapshot.end, UInt64(now.next) << 32 | name) % region.pages
       let pages = everyPage ? 0..<region.pages : chosen..<chosen + 1
       for page in pages {

@@ -4,13 +4,15 @@
 struct LineReader: ~Copyable {
   /// Longest line, line feed included.
   static let maxLine = 1 << 16
-  private static let capacity = 1 << 20
+  /// Bytes of a buffer for an input of unknown length.
+  private static let standardCapacity = 1 << 20
 
   /// Nil when all the text is in the buffer.
   private let input: ByteInput?
   /// The name in errors.
   private let file: String
   private let buffer: UnsafeMutablePointer<UInt8>
+  private let capacity: Int
   private var filled = 0
   private var atEnd = false
 
@@ -27,8 +29,10 @@ struct LineReader: ~Copyable {
     self.input = input
     file = input.file
     // A last line without a line feed gets one, and parsers look two bytes ahead before they know the line's length.
-    buffer = .allocate(capacity: Self.capacity + 8)
-    buffer.initialize(repeating: 0, count: Self.capacity + 8)
+    // One byte more than there is, so that the end is seen.
+    capacity = min(input.limit ?? .max, Self.standardCapacity - 1) + 1
+    buffer = .allocate(capacity: capacity + 8)
+    buffer.initialize(repeating: 0, count: capacity + 8)
     cursor = UnsafePointer(buffer)
     end = UnsafePointer(buffer)
   }
@@ -37,9 +41,12 @@ struct LineReader: ~Copyable {
   init(_ text: [UInt8], file: String) {
     input = nil
     self.file = file
+    capacity = text.count
     buffer = .allocate(capacity: text.count + 8)
     buffer.initialize(repeating: 0, count: text.count + 8)
-    for (i, byte) in text.enumerated() { buffer[i] = byte }
+    text.withUnsafeBytes { [buffer] in
+      UnsafeMutableRawBufferPointer(start: buffer, count: text.count).copyMemory(from: $0)
+    }
     filled = text.count
     atEnd = true
     endsWithoutLineFeed = filled > 0 && buffer[filled - 1] != 0x0A
@@ -71,7 +78,7 @@ struct LineReader: ~Copyable {
       var whole = rest
       while whole > 0 && buffer[whole - 1] != 0x0A { whole -= 1 }
       filled = rest
-      if whole > 0 && (rest >= Self.capacity / 2 || rest - whole >= Self.maxLine || atEnd) {
+      if whole > 0 && (rest >= capacity / 2 || rest - whole >= Self.maxLine || atEnd) {
         end = start + whole
         return true
       }
@@ -88,7 +95,7 @@ struct LineReader: ~Copyable {
           .malformed, file: input.file, line: lines + 1, byte: bufferOffset + whole,
           problem: "a line longer than \(Self.maxLine) bytes", fix: "check that this is a text trace")
       }
-      let n = try input.readSome(into: buffer + rest, count: Self.capacity - rest)
+      let n = try input.readSome(into: buffer + rest, count: capacity - rest)
       atEnd = n == 0
       rest += n
     }

@@ -70,7 +70,7 @@ extension TraceImporter {
     of format: ImportFormat, _ size: Int, _ bytes: ByteInput, _ sink: inout Sink, _ state: inout ImportState,
     _ tick: Tick<Sink>
   ) throws(TraceError) -> (lines: Int, bytes: Int) {
-    let room = size << 13
+    let room = size * min(1 << 13, (bytes.limit ?? .max - size) / size + 1)
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
     defer { buffer.deallocate() }
     var rest = 0

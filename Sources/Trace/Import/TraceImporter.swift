@@ -91,8 +91,7 @@ public struct TraceImporter: Sendable {
   ) throws(TraceError) -> ImportResult {
     let format = try chosenFormat(bytes, recognised)
     var text = LineReader(bytes)
-    var state = ImportState()
-    if format == .csv, try text.fill() { state.csv = try csvLayout(&text) }
+    var state = try startState(of: format, &text)
     let unit = gapUnit(of: format, state)
     var options = options
     // Samples of one page may lie seconds apart.
@@ -118,11 +117,7 @@ public struct TraceImporter: Sendable {
           traceBytes: builder.traceBytes))
     }
     end()
-    guard builder.accesses > 0 else {
-      throw TraceError(
-        .empty, file: bytes.file, problem: "no access in \(count.lines) \(format.unitName) (\(count.bytes) bytes)",
-        fix: format.emptyFix)
-    }
+    guard builder.accesses > 0 else { throw Self.empty(format, bytes, count.lines, count.bytes) }
     let found = builder.accesses
     let header = try builder.finish(notes: state.notes + [state.skipped.note(for: format)])
     return ImportResult(
@@ -130,7 +125,21 @@ public struct TraceImporter: Sendable {
       instructions: state.instructions, skipped: state.skipped, notes: state.notes)
   }
 
-  private func chosenFormat(
+  /// What is known before the first access. Of csv, the line that names the columns is read.
+  func startState(of format: ImportFormat, _ text: inout LineReader) throws(TraceError) -> ImportState {
+    var state = ImportState()
+    if format == .csv, try text.fill() { state.csv = try csvLayout(&text) }
+    return state
+  }
+
+  /// The error for an input without an access.
+  static func empty(_ format: ImportFormat, _ bytes: ByteInput, _ lines: Int, _ count: Int) -> TraceError {
+    TraceError(
+      .empty, file: bytes.file, problem: "no access in \(lines) \(format.unitName) (\(count) bytes)",
+      fix: format.emptyFix)
+  }
+
+  func chosenFormat(
     _ bytes: ByteInput, _ recognised: (FormatRecognition) -> Void
   ) throws(TraceError) -> ImportFormat {
     var chosen = format
