@@ -5,9 +5,9 @@ import Foundation
 /// A file of accel-config, loaded and enabled on paper.
 ///
 /// Values are written to the driver in the order of the file, as accel-config does; then devices and queues are enabled. A write
-/// that is refused leaves the value as it was and the rest goes on, so that one reading shows everything. accel-config itself stops
-/// at the first and enables nothing. What depends on the machine and not on the file is not known here: interrupts, portals, memory, an
-/// IOMMU that is off, an event log.
+/// that is refused leaves the value as it was and the rest goes on, so that one reading shows everything. accel-config itself
+/// stops at the first and enables nothing. What depends on the machine and not on the file is not known here: interrupts,
+/// portals, memory, an IOMMU that is off, an event log.
 public struct ConfigurationCheck: Sendable, Equatable {
   /// The file's devices, as far as they were accepted.
   public var configuration: DSAConfiguration

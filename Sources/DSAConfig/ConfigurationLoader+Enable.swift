@@ -1,12 +1,12 @@
 // Enabling: the driver's checks, its defaults, and what the device answers to its commands.
 //
-// Source: Linux drivers/dma/idxd/device.c idxd_device_drv_probe, idxd_device_config and drv_enable_wq, cdev.c idxd_user_drv_probe,
-// dma.c idxd_dmaengine_drv_probe; status codes of include/uapi/linux/idxd.h (driver) and of the Intel DSA architecture
-// specification, 341204, command status (device).
+// Source: Linux drivers/dma/idxd/device.c idxd_device_drv_probe, idxd_device_config and drv_enable_wq, cdev.c
+// idxd_user_drv_probe, dma.c idxd_dmaengine_drv_probe; status codes of include/uapi/linux/idxd.h (driver) and of the Intel DSA
+// architecture specification, 341204, command status (device).
 //
-// What a file cannot bring about through this driver is not looked for: a device that is enabled already (0x10), queues and engines in two
-// groups (0x16, 0x17: the driver keeps one group for each), event log, ATS and PASID of the machine (0x19 to 0x1B), modes, privileges
-// and interrupts that the driver sets itself (0x24 to 0x26, 0x2A to 0x2E).
+// What a file cannot bring about through this driver is not looked for: a device that is enabled already (0x10), queues and
+// engines in two groups (0x16, 0x17: the driver keeps one group for each), event log, ATS and PASID of the machine (0x19 to
+// 0x1B), modes, privileges and interrupts that the driver sets itself (0x24 to 0x26, 0x2A to 0x2E).
 
 extension ConfigurationLoader {
   /// Enables a device and its queues, and makes the result.
@@ -56,12 +56,12 @@ extension ConfigurationLoader {
     let state = devices[index]
     let name = state.result.name
     // The driver's own checks; it leaves at the first.
-    for queue in state.result.workQueues
-    where queue.group != nil && queue.mode == .shared && !state.result.limits.hasPASID {
+    for queue in state.result.workQueues where queue.group != nil {
+      guard let (problem, fix) = sharingFault(queue, of: state) else { continue }
       return refuse(
         name, "", state.workQueues[queue.id]?.place, .driver, "0x800c0000",
-        "wq\(state.result.id).\(queue.id) is shared, which needs PASID (`pasid_enabled` is 0)",
-        "turn SVA on (intel_iommu=on,sm_on) or make the queue dedicated", "device.c idxd_wqs_setup")
+        "wq\(state.result.id).\(queue.id) \(problem)", fix,
+        "device.c idxd_wqs_setup, idxd.h wq_shared_supported")
     }
     guard state.result.workQueues.contains(where: { $0.group != nil }) else {
       return refuse(
@@ -81,6 +81,29 @@ extension ConfigurationLoader {
         "specification, enable device: sum of sizes")
     }
     for group in state.result.groups { enable(group, of: index) }
+  }
+
+  /// Why a queue cannot be shared, and what to do; nil where it can or is not.
+  private func sharingFault(_ queue: DSAConfiguration.WorkQueue, of state: DeviceState) -> (
+    problem: String, fix: String
+  )? {
+    guard queue.mode == .shared, state.workQueues[queue.id]?.refused.contains("type") != true else { return nil }
+    guard state.result.limits.hasPASID else {
+      return (
+        "is shared, which needs PASID (`pasid_enabled` is 0)",
+        "turn SVA on (intel_iommu=on,sm_on) or make the queue dedicated"
+      )
+    }
+    switch queue.type {
+    case .user: return nil
+    case .none: return ("is shared and has no type", "write `type`")
+    case .kernel:
+      guard kernel < .hasKernelPASID else { return nil }
+      return (
+        "is shared and the kernel's, for which idxd has no PASID before \(KernelVersion.hasKernelPASID)",
+        "make it dedicated, or check with --kernel what runs if that is newer"
+      )
+    }
   }
 
   private mutating func enable(_ group: DSAConfiguration.Group, of index: Int) {
@@ -129,7 +152,7 @@ extension ConfigurationLoader {
         "allow as many as are reserved")
     } else if group.readBuffersAllowed > most {
       tell(
-        "\(group.readBuffersAllowed) read buffers are allowed, and other groups' reservations leave \(most) of \(device.limits.readBuffers)",
+        "\(group.readBuffersAllowed) read buffers are allowed; of \(device.limits.readBuffers) other groups' reservations leave \(most)",
         "write read_buffers_allowed of \(most) or less; without it all of the device count as allowed")
     }
     if group.usesReadBufferLimit, device.readBufferLimit < least {
@@ -162,10 +185,8 @@ extension ConfigurationLoader {
     if queue.name.isEmpty {
       tell("name", .driver, "0x80040000", "is missing", "write it, behind `type`", "device.c drv_enable_wq")
     }
-    if queue.mode == .shared, queue.group == nil, !devices[index].result.limits.hasPASID {
-      tell(
-        "mode", .driver, "0x80050000", "is \"shared\", which needs PASID (`pasid_enabled` is 0)",
-        "turn SVA on (intel_iommu=on,sm_on) or make the queue dedicated", "device.c drv_enable_wq")
+    if queue.group == nil, let (problem, fix) = sharingFault(queue, of: devices[index]) {
+      tell("mode", .driver, "0x80050000", problem, fix, "device.c drv_enable_wq, idxd.h wq_shared_supported")
     }
     if queue.mode == .shared, queue.threshold == 0, !state.refused.contains("size") {
       tell(

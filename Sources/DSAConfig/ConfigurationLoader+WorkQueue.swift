@@ -1,6 +1,7 @@
 // Writes of work queues, as the driver's sysfs files answer them.
 //
-// Source: Linux drivers/dma/idxd/sysfs.c, the store functions named at each; intel/idxd-config accfg/config.c for what is passed over.
+// Source: Linux drivers/dma/idxd/sysfs.c, the store functions named at each; intel/idxd-config accfg/config.c for what is passed
+// over.
 
 extension ConfigurationLoader {
   mutating func write(_ key: String, _ value: ConfigurationValue, device: Int, workQueue id: Int) {
@@ -36,7 +37,8 @@ extension ConfigurationLoader {
     guard var state = devices[device].workQueues[id] else { return }
     let word = value.text
     // Names lose the blanks around them in the driver (strim).
-    let trimmed = word.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+    let tail = word.reversed().prefix { $0.isWhitespace }.count
+    let trimmed = String(word.dropLast(tail).drop { $0.isWhitespace })
     switch key {
     case "mode":
       guard let mode = DSAConfiguration.Mode(rawValue: word) else {

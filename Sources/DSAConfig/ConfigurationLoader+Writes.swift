@@ -6,7 +6,8 @@
 import Yams
 
 extension ConfigurationLoader {
-  /// Takes what a device's object says of the device itself: `list` and `save-config` write it, and accel-config never reads it back.
+  /// Takes what a device's object says of the device itself: `list` and `save-config` write it, and accel-config never reads it
+  /// back.
   mutating func describe(_ index: Int, _ mapping: Node.Mapping) {
     var limits = devices[index].result.limits
     let name = devices[index].result.name
@@ -89,7 +90,7 @@ extension ConfigurationLoader {
       devices[device].hasToldFixed = true
       refuse(
         object, key, Place(line: value.line, column: value.column), .driver, "-EPERM",
-        "\(devices[device].result.name) is not configurable (`configurable` is 0): firmware has set it up, and nothing can be written",
+        "\(devices[device].result.name) cannot be written to (`configurable` is 0): firmware has set it up",
         "enable it as it is, with accel-config enable-device", "sysfs.c, IDXD_FLAG_CONFIGURABLE")
     }
     return false

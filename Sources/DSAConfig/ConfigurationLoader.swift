@@ -1,7 +1,7 @@
 // Reading of the tree as accel-config reads it: object by object in the order of the file, each told by its `dev`.
 //
-// Source: intel/idxd-config accfg/config.c: json_parse, json_parse_array and configure_json_value. The names of lists mean nothing to
-// it; `dev` says what an object is, and `group_id` which group a queue or engine joins.
+// Source: intel/idxd-config accfg/config.c: json_parse, json_parse_array and configure_json_value. The names of lists mean
+// nothing to it; `dev` says what an object is, and `group_id` which group a queue or engine joins.
 
 import Yams
 

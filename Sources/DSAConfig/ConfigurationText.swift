@@ -1,7 +1,7 @@
 // Text to a tree of JSON values with places.
 //
-// Foundation says whether a text is JSON and where it stops being so, but keeps no places of values; the YAML library keeps them, and
-// YAML has JSON within it. The only file here that knows either library.
+// Foundation says whether a text is JSON and where it stops being so, but keeps no places of values; the YAML library keeps them,
+// and YAML has JSON within it. The only file here that knows either library.
 
 import Foundation
 import Yams

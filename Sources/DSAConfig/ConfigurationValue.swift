@@ -25,10 +25,11 @@ struct ConfigurationValue {
     }
   }
 
-  /// The number that json-c makes of the value and, when it is not one as it stands, what it was taken from. Nil where json-c fails.
+  /// The number that json-c makes of the value and, when it is not one as it stands, what it was taken from. Nil where json-c
+  /// fails.
   ///
-  /// Source: json-c json_object.c json_object_get_int and json_object_get_int64: strings are parsed, fractions cut off, true is 1,
-  /// what is out of range becomes the nearest that is not.
+  /// Source: json-c json_object.c json_object_get_int and json_object_get_int64: strings are parsed, fractions cut off, true is
+  /// 1, what is out of range becomes the nearest that is not.
   func integer(limit: Int = Int(Int32.max)) -> (value: Int, isOdd: Bool)? {
     func clamped(_ value: Int) -> Int { min(max(value, -limit - 1), limit) }
     switch kind {

@@ -1,6 +1,7 @@
 // What a configuration comes to once it is loaded: devices, groups, work queues, engines.
 
-/// The devices of a file as they are after `accel-config load-config -e`: rounded, with the driver's defaults for what is not written.
+/// The devices of a file as they are after `accel-config load-config -e`: rounded, with the driver's defaults for what is not
+/// written.
 public struct DSAConfiguration: Sendable, Equatable {
   /// In the order of the file.
   public var devices: [Device]
@@ -132,6 +133,9 @@ public struct KernelVersion: Sendable, Equatable, Comparable, CustomStringConver
 
   /// The driver that the modelled kernels carry (dsa-2lm back-ports that of 6.4.16); the oldest whose rules are known.
   public static let oldest = KernelVersion(6, 4)
+  /// From here on the kernel's own queues can be shared: before, idxd_enable_system_pasid (init.c) answers EOPNOTSUPP. Source:
+  /// Linux 6.6, "Enable idxd device DMA with pasid through iommu dma ops".
+  static let hasKernelPASID = KernelVersion(6, 6)
   /// From here on a work queue's driver has to be named. Source: Documentation/ABI/stable/sysfs-driver-dma-idxd, driver_name.
   static let needsDriverName = KernelVersion(6, 7)
 

@@ -1,6 +1,7 @@
 // Which engine copies what: a decision from knobs and the list alone.
 //
-// Source: kernels-with-dsa, the copy phase of migrate_pages_concur and copy_huge_page; the two states of that tree that are known.
+// Source: kernels-with-dsa, the copy phase of migrate_pages_concur and copy_huge_page; the two states of that tree that are
+// known.
 
 import Units
 

@@ -8,7 +8,8 @@ public enum CopyLimits {
   public static let slots = 25
   /// Members of a channel's one batch: hardware descriptors of 64 bytes in two pages (MAX_BATCH_SIZE).
   public static let batchMembers = 128
-  /// Huge pages after which the original of 2025 ends a round, and beyond which that of 2024 refuses a list: `slots` less the batch.
+  /// Huge pages after which the original of 2025 ends a round, and beyond which that of 2024 refuses a list: `slots` less the
+  /// batch.
   public static let hugeCap = slots - 1
   /// Base pages likewise: eight channels' batches, however many channels are in use.
   public static let baseCap = 8 * batchMembers

@@ -85,8 +85,8 @@ extension CopyPlan {
     public var slot: Int
   }
 
-  /// The order in which the descriptors of a round are submitted: huge pages in the order of the list, each to all channels, then singles
-  /// in the order of the list, or batches by channel. Slots of a channel fill in their order.
+  /// The order in which the descriptors of a round are submitted: huge pages in the order of the list, each to all channels, then
+  /// singles in the order of the list, or batches by channel. Slots of a channel fill in their order.
   public func submissions(round: Int) -> some Sequence<Place> {
     let round = rounds[round]
     let channels = channels
@@ -110,12 +110,13 @@ extension CopyPlan {
 extension CopyPlan {
   /// A place where the original, given this plan, leaves its memory or loses bytes. Plans by `ListCut.slots` have none.
   public enum Fault: Sendable, Equatable {
-    /// A channel needs more descriptors than its pool has: the original goes on in zeroed memory behind it and follows a null pointer.
+    /// A channel needs more descriptors than its pool has: the original goes on in zeroed memory behind it and follows a null
+    /// pointer.
     case slotOverflow(round: Int, channel: Int, slots: Int)
     /// A batch has more members than its array, and than the queue's max_batch_size of 128.
     case batchOverflow(round: Int, channel: Int, members: Int)
-    /// Channels do not divide a huge page: the original leaves that many bytes at the end of each of them uncopied. This plan gives them to
-    /// the last channel.
+    /// Channels do not divide a huge page: the original leaves that many bytes at the end of each of them uncopied. This plan
+    /// gives them to the last channel.
     case lostBytes(perHugePage: Int, hugePages: Int)
   }
 

@@ -1,7 +1,7 @@
 // How a list of pages is spread over the channels of a copy engine.
 //
-// Source of the scheme: kernels-with-dsa (madsys-dev/DSA-2LM), dsa_copy_page_lists. Huge pages are cut into a slice for each channel;
-// base pages go one by one while a channel has fewer than two of them, and else as one batch a channel.
+// Source of the scheme: kernels-with-dsa (madsys-dev/DSA-2LM), dsa_copy_page_lists. Huge pages are cut into a slice for each
+// channel; base pages go one by one while a channel has fewer than two of them, and else as one batch a channel.
 
 import Units
 
@@ -9,7 +9,8 @@ import Units
 public enum ListCut: String, Sendable, Equatable, CaseIterable {
   /// The longest prefix whose descriptors fit the pools of every channel.
   case slots
-  /// As the original of May 2025: behind the 24th huge or the 1,024th base page. Some of these rounds do not fit (`CopyPlan.overflows`).
+  /// As the original of May 2025: behind the 24th huge or the 1,024th base page. Some of these rounds do not fit
+  /// (`CopyPlan.overflows`).
   case c2
 }
 
@@ -28,8 +29,8 @@ public struct PageSlice: Sendable, Equatable {
   }
 }
 
-/// A plan: rounds that are submitted and waited for one after the other. Pure counts and ranges: its size and the time to make it grow with
-/// the huge pages and the rounds, not with the base pages.
+/// A plan: rounds that are submitted and waited for one after the other. Pure counts and ranges: its size and the time to make it
+/// grow with the huge pages and the rounds, not with the base pages.
 public struct CopyPlan: Sendable, Equatable {
   /// Base pages that follow each other in the list, huge ones in between left out.
   public struct Run: Sendable, Equatable {
@@ -101,8 +102,9 @@ public struct CopyPlan: Sendable, Equatable {
     return (hugeEnd, end - hugeEnd)
   }
 
-  /// The longest prefix that fits. A longer one may fit where a shorter does not: 24 huge pages leave one slot a channel, which takes 8
-  /// singles or a batch of 2 a channel, but not what is in between. Prefixes with more huge pages are longer, so the first that fits counts.
+  /// The longest prefix that fits. A longer one may fit where a shorter does not: 24 huge pages leave one slot a channel, which
+  /// takes 8 singles or a batch of 2 a channel, but not what is in between. Prefixes with more huge pages are longer, so the
+  /// first that fits counts.
   private func longest(_ huge: Int, _ base: Int) -> (huge: Int, base: Int) {
     func bases(before index: Int) -> Int { index < list.hugeCount ? list.hugeItems[index] - index : list.baseCount }
     for hugeEnd in stride(from: min(list.hugeCount, huge + CopyLimits.slots), through: huge, by: -1) {

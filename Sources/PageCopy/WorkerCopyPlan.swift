@@ -1,19 +1,21 @@
 // How the multithreaded CPU copy shares out its work.
 //
-// Source: kernels-with-dsa, copy_page_lists_mt and copy_page_multithread, which are Nimble's (mm/copy_page.c) but for where workers run.
+// Source: kernels-with-dsa, copy_page_lists_mt and copy_page_multithread, which are Nimble's (mm/copy_page.c) but for where
+// workers run.
 
 import Units
 
 /// By what a list is shared out.
 public enum WorkerSplit: String, Sendable, Equatable, CaseIterable {
-  /// The original: by items, a huge page like a base page, so that one worker may get all huge pages. With fewer items than workers each
-  /// page is cut into a slice for each worker.
+  /// The original: by items, a huge page like a base page, so that one worker may get all huge pages. With fewer items than
+  /// workers each page is cut into a slice for each worker.
   case items
   /// Equal bytes: shares differ by at most one base page, or by a cache line where there are fewer pages than workers.
   case bytes
 }
 
-/// The shares of the workers. No byte is lost: what does not divide goes to the last worker, where the original leaves it uncopied.
+/// The shares of the workers. No byte is lost: what does not divide goes to the last worker, where the original leaves it
+/// uncopied.
 public struct WorkerCopyPlan: Sendable, Equatable {
   /// Bytes in a cache line, the least that is cut off for a worker.
   private static let line = 64

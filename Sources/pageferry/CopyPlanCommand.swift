@@ -27,7 +27,7 @@ struct CopyPlanCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Pages in order, as 24h,12b: h huge, b base; or A (1023 base, 1 huge) or B (1000 base, 24 huge): the lists of the original's tests.",
+      "Pages in order, as 24h,12b: h huge, b base; or a list of the original's tests: A (1023b, 1h) or B (1000b, 24h).",
       valueName: "list"))
   var list: String
 

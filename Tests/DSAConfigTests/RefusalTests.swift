@@ -23,7 +23,8 @@ private let limit = "\"read_buffer_limit\": 0,"
 private let engine = "{\"dev\": \"engine0.0\", \"group_id\": 0}"
 private let dedicated = [("\"shared\"", "\"dedicated\""), ("\"threshold\": 15", "\"threshold\": 0")]
 private let second = """
-  {"dev": "wq0.1", "mode": "dedicated", "size": 112, "group_id": 0, "priority": 1, "type": "user", "driver_name": "user", "name": "b"},
+  {"dev": "wq0.1", "mode": "dedicated", "size": 112, "group_id": 0, "priority": 1, "type": "user", \
+  "driver_name": "user", "name": "b"},
   {"dev": "wq0.0",
   """
 private func device(_ keys: String) -> (String, String) { (limit, keys + ", " + limit) }
@@ -86,7 +87,7 @@ private func device(_ keys: String) -> (String, String) { (limit, keys + ", " + 
       ["16 wq0.0 driver_name idxd 0x80200000"], kernel: KernelVersion(6, 7)),
     Case(
       "no type", [("\"type\": \"user\",", ""), ("\"driver_name\": \"user\",", "")],
-      ["8 wq0.0 type accel-config -ENOENT"]),
+      ["8 dsa0  idxd 0x800c0000", "8 wq0.0 type accel-config -ENOENT"]),
     Case("batch 0", [("\"max_batch_size\": 32", "\"max_batch_size\": 0")], ["14 wq0.0 max_batch_size idxd -EINVAL"]),
     Case(
       "batch beyond the device", [("\"max_batch_size\": 32", "\"max_batch_size\": 1025")],
@@ -207,6 +208,20 @@ private func device(_ keys: String) -> (String, String) { (limit, keys + ", " + 
     Case(
       "shared without PASID", [device("\"pasid_enabled\": 0")],
       ["8 dsa0  idxd 0x800c0000", "16 wq0.0 type idxd 0x80110000"]),
+    Case(
+      "shared queue of the kernel before 6.6",
+      [
+        ("\"type\": \"user\"", "\"type\": \"kernel\""), ("\"driver_name\": \"user\"", "\"driver_name\": \"dmaengine\""),
+      ],
+      ["8 dsa0  idxd 0x800c0000"], kernel: KernelVersion(6, 5)),
+    Case(
+      "shared queue of the kernel from 6.6",
+      [
+        ("\"type\": \"user\"", "\"type\": \"kernel\""), ("\"driver_name\": \"user\"", "\"driver_name\": \"dmaengine\""),
+      ], [],
+      kernel: KernelVersion(6, 6)),
+    Case("shared queue of no type", [("\"type\": \"user\",", "")], ["8 dsa0  idxd 0x800c0000"]),
+    Case("name of blanks", [("\"sim\"", "\" \"")], ["18 wq0.0 name idxd 0x80040000"]),
     Case("user without SVA", [device("\"pasid_enabled\": 0")] + dedicated, ["16 wq0.0 type idxd 0x80110000"]),
     Case(
       "default batch and transfer beyond the device",
