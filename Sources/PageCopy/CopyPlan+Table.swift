@@ -3,17 +3,27 @@
 import Units
 
 extension CopyPlan: CustomStringConvertible {
-  /// A head line, and for each round a line and a table: a row for each channel, channels alike in one row.
+  /// Most faults that are told one by one.
+  private static let maxFaults = 8
+
+  /// A head line, and for each round a line and a table: a row for each channel, channels alike in one row, rounds alike in one table.
   public var description: String {
     var text = "\(list), \(ByteSize.text(list.bytes)): \(rounds.count) round\(rounds.count == 1 ? "" : "s")"
     text += " on \(channels) channel\(channels == 1 ? "" : "s"), cut by \(cut.rawValue)\n"
-    for (index, round) in rounds.enumerated() {
-      var part = PageList(huge: round.huge.count)
-      part.append(.base, count: round.base.count)
-      text += "round \(index + 1): items \(round.items.lowerBound)-\(round.items.upperBound - 1): \(part)\n"
-      text += table(index)
+    var first = 0
+    while first < rounds.count {
+      let (huge, base) = (rounds[first].huge.count, rounds[first].base.count)
+      let rest = rounds[first...]
+      let end = rest.firstIndex { $0.huge.count != huge || $0.base.count != base } ?? rounds.count
+      let numbers = end == first + 1 ? "round \(end)" : "rounds \(first + 1)-\(end)"
+      let items = "items \(rounds[first].items.lowerBound)-\(rounds[end - 1].items.upperBound - 1)"
+      text += "\(numbers): \(items): \(PageList(huge: huge, base: base))\(end == first + 1 ? "" : " each")\n"
+      text += table(first)
+      first = end
     }
-    for fault in faultsOfOriginal { text += "original: \(fault)\n" }
+    let faults = faultsOfOriginal
+    for fault in faults.prefix(Self.maxFaults) { text += "original: \(fault)\n" }
+    if faults.count > Self.maxFaults { text += "original: and \(faults.count - Self.maxFaults) more\n" }
     return text
   }
 

@@ -248,6 +248,19 @@ private struct Vector: CustomTestStringConvertible {
                4-7            0            -        -      -      0
 
         """)
+    #expect(
+      try CopyPlan(PageList(base: 2100), channels: 1, cut: .c2).description == """
+        2100 base, 8400KiB: 3 rounds on 1 channel, cut by c2
+        rounds 1-2: items 0-2047: 1024 base each
+          channels  descriptors  huge slices  singles  batch  bytes
+                 0            1            -        -   1024   4MiB
+        round 3: items 2048-2099: 52 base
+          channels  descriptors  huge slices  singles  batch   bytes
+                 0            1            -        -     52  208KiB
+        original: overflow: round 1 has a batch of 1024 on channel 0, and its array has 128
+        original: overflow: round 2 has a batch of 1024 on channel 0, and its array has 128
+
+        """)
     let overflow = try CopyPlan(baseFirst(9, huge: 24), channels: 8, cut: .c2).description
     #expect(overflow.contains("original: overflow: round 1 needs 26 descriptors on channel 0, and its pool has 25\n"))
   }
