@@ -33,6 +33,10 @@ let package = Package(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
 
+    // Copy engines: plans of copies, configurations of devices. Pure values.
+    .target(name: "PageCopy", dependencies: ["Units"]),
+    .target(name: "DSAConfig", dependencies: ["Units", .product(name: "Yams", package: "Yams")]),
+
     // Input.
     // The C file is for recorded programs: `trace record --print-runtime` hands it out, and nothing here is linked with it.
     .target(
@@ -63,20 +67,21 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel",
-        "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig",
+        "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Events",
-        "Units", "LimitLoops",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
+        "Events", "Units", "LimitLoops", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
+    .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "Events", "Units"]),
+    .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "ReportTests",

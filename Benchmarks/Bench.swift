@@ -115,6 +115,7 @@ struct Benchmark {
             try Components.epochs(threads: $0, epochs: quick ? 20_000 : 100_000, rounds: quick ? 3 : 5)
           })
       },
+      Benchmark(name: "copy-plan") { Outcome(lines: try CopyPlanning.measure(rounds: rounds)) },
       Benchmark(name: "trace-reader") {
         Outcome(lines: try TraceReading.measure(records: quick ? mi : 8 * mi, rounds: rounds))
       },

@@ -55,7 +55,7 @@ final class TraceImporting {
   static func measure(bytes: Int, rounds: Int) throws -> [Measurement] {
     let bench = try TraceImporting(bytes: bytes)
     let bytes = bench.text.count
-    var (limit, plain, cached) = (Rounds(), Rounds(), Rounds())
+    var (limit, parse, plain, cached) = (Rounds(), Rounds(), Rounds(), Rounds())
     var options = ImportOptions()
     options.cache = try CacheSpecification("32KiB:8,1MiB:16")
     for _ in 0..<rounds {
@@ -63,6 +63,10 @@ final class TraceImporting {
       let counts = limit_lackey(bench.text, bytes)
       limit.add(nanoseconds: cpuNanoseconds() - start, count: bytes)
       precondition(counts.bad == 0 && counts.sum > 0)
+      start = cpuNanoseconds()
+      let check = try TraceImporter(format: .lackey).check(input: bench.input)
+      parse.add(nanoseconds: cpuNanoseconds() - start, count: bytes)
+      precondition(check.accesses == Int(counts.accesses))
       start = cpuNanoseconds()
       let result = try TraceImporter(format: .lackey).run(input: bench.input, output: bench.output)
       plain.add(nanoseconds: cpuNanoseconds() - start, count: bytes)
@@ -76,6 +80,6 @@ final class TraceImporting {
         "lackey/\(name)", unit: "ns/byte", rounds, limit: "C parser", limit, bar: bar,
         note: "\((1000 / rounds.minimum).text(0)) MB a second, the C parser \((1000 / limit.minimum).text(0))")
     }
-    return [line("import", plain, bar: 8), line("import-cached", cached, bar: 10)]
+    return [line("check", parse, bar: 5), line("import", plain, bar: 8), line("import-cached", cached, bar: 10)]
   }
 }

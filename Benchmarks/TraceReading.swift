@@ -87,7 +87,7 @@ final class TraceReading {
 
   static func measure(records: Int, rounds: Int) throws -> [Measurement] {
     var lines: [Measurement] = []
-    for (name, level, bar) in [("stored", 0, 3.0), ("zstd", TraceWriter.standardLevel, 12.0)] {
+    for (name, level, bar) in [("stored", 0, 8.0), ("zstd", TraceWriter.standardLevel, 40.0)] {
       let reading = try TraceReading(records: records, level: level)
       var (read, copy, hot) = (Rounds(), Rounds(), Rounds())
       for _ in 0..<rounds {

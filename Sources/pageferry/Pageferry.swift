@@ -25,7 +25,10 @@ struct Pageferry: ParsableCommand {
       knobs or workload files, 130 after an interrupt.
       """,
     version: versionText,
-    subcommands: [RunCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self])
+    subcommands: [
+      RunCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self, DSACommand.self,
+      CopyPlanCommand.self,
+    ])
 }
 
 @main enum Main {
