@@ -71,10 +71,11 @@ let package = Package(
       name: "pageferry-bench",
       dependencies: [
         "Simulation", "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Events",
-        "Units",
+        "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks"),
+      path: "Benchmarks", exclude: ["LimitLoops"]),
+    .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
     .testTarget(

@@ -118,6 +118,9 @@ struct Benchmark {
       Benchmark(name: "trace-reader") {
         Outcome(lines: try TraceReading.measure(records: quick ? mi : 8 * mi, rounds: rounds))
       },
+      Benchmark(name: "trace-import") {
+        Outcome(lines: try TraceImporting.measure(bytes: quick ? 16 * mi : 128 * mi, rounds: quick ? 3 : 7))
+      },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
       Benchmark(name: "replay/16Mi") { try replay(pages: 16 * mi, quick: quick) },
     ]

@@ -1,6 +1,7 @@
 // One call of migrate_pages as a resumable job: each step changes state and says how much CPU time the change takes.
 // The driver lets that time pass before the next step, so that everybody else sees the pages unavailable meanwhile.
-// Source: mm/migrate.c migrate_pages, migrate_pages_batch (6.12) and migrate_pages, unmap_and_move (5.13).
+// Source: mm/migrate.c migrate_pages, migrate_pages_batch (6.12), migrate_pages, unmap_and_move (5.13), and
+// migrate_pages_concur of DSA-2LM's 5.13 tree (MigrationJob+Concurrent.swift).
 
 import Machine
 import MemoryModel
@@ -21,14 +22,16 @@ public struct MigrationTarget: Sendable {
 
 /// Migrates one list of isolated folios. Made once and started again for each list, so that no step allocates.
 public final class MigrationJob {
-  private enum Phase { case idle, unmapBatch, flushBatch, moveNext, remap, pageUnmap, pageRemap }
+  enum Phase {
+    case idle, unmapBatch, flushBatch, moveNext, remap, pageUnmap, pageRemap, listUnmap, listCopy, listRemap
+  }
 
-  private let memory: Memory
+  let memory: Memory
   private let links: Links
   public let trace: MigrationTrace
   public var costs: CostKnobs
 
-  private var phase = Phase.idle
+  var phase = Phase.idle
   private var reason = MigrateReason.demotion
   private var mode = MigrateMode.async
   private var target = MigrationTarget(node: 0, allowed: 0)
@@ -36,10 +39,12 @@ public final class MigrationJob {
   private var caller = MigrateCaller.kswapd(node: 0)
 
   /// Folios still to do, in order; the batch being done; split folios that get one more pass.
-  private var pending: [PFN] = []
-  private var pendingIndex = 0
-  private var unmapped: [(old: PFN, new: PFN)] = []
-  private var moveIndex = 0
+  var pending: [PFN] = []
+  var pendingIndex = 0
+  var unmapped: [(old: PFN, new: PFN)] = []
+  var moveIndex = 0
+  /// What the concurrent call leaves to migrate_pages.
+  var serial: [PFN] = []
   private var splits: [PFN] = []
   private var isSplitPass = false
   private var outOfMemory = false
@@ -47,6 +52,8 @@ public final class MigrationJob {
 
   private var succeeded = 0
   private var failedPages = 0
+  /// Base pages that an earlier call for the same list has moved.
+  private var succeededBefore = 0
   private var hugeSucceeded = 0
   private var hugeFailed = 0
   private var hugeSplit = 0
@@ -54,7 +61,7 @@ public final class MigrationJob {
   /// Folios that were not migrated; still isolated, the caller puts them back.
   public private(set) var leftovers: [PFN] = []
   /// Base pages moved by the call.
-  public var nrSucceeded: Int { succeeded }
+  public var nrSucceeded: Int { succeededBefore + succeeded }
   /// Whether a step since `takeRemapped` made pages available again.
   private var remapped = false
 
@@ -67,15 +74,16 @@ public final class MigrationJob {
 
   public var isIdle: Bool { phase == .idle }
 
-  /// Begins a call of migrate_pages.
+  /// Begins a call of migrate_pages, or of migrate_pages_concur.
   ///
   /// - Parameters:
   ///   - list: isolated folios, in the order migrate_pages walks them.
   ///   - runningCPUs: CPUs on which the pages' process runs: the receivers of its TLB flushes, this one included.
   ///   - caller: who calls.
+  ///   - isConcurrent: take the whole list through each stage together, as migrate_pages_concur does (tpp2021 only).
   public func start(
     _ list: UnsafeBufferPointer<PFN>, to target: MigrationTarget, reason: MigrateReason, mode: MigrateMode,
-    runningCPUs: Int, caller: MigrateCaller
+    runningCPUs: Int, caller: MigrateCaller, isConcurrent: Bool = false
   ) {
     precondition(isIdle && !list.isEmpty)
     self.target = target
@@ -90,12 +98,19 @@ public final class MigrationJob {
     leftovers.removeAll(keepingCapacity: true)
     isSplitPass = false
     outOfMemory = false
+    succeededBefore = 0
+    resetCounts()
+    precondition(!isConcurrent || !memory.rules.migratesInBatches, "migrate_pages_concur is 5.13's")
+    phase = isConcurrent ? .listUnmap : memory.rules.migratesInBatches ? .unmapBatch : .pageUnmap
+    if isConcurrent { startConcurrent() }
+  }
+
+  private func resetCounts() {
     succeeded = 0
     failedPages = 0
     hugeSucceeded = 0
     hugeFailed = 0
     hugeSplit = 0
-    phase = memory.rules.migratesInBatches ? .unmapBatch : .pageUnmap
   }
 
   /// True once after steps that made pages available again: waiters should look.
@@ -114,6 +129,9 @@ public final class MigrationJob {
     case .remap: return remapMoved(cpu: cpu)
     case .pageUnmap: return unmapPage(now: now, cpu: cpu)
     case .pageRemap: return remapPage(cpu: cpu)
+    case .listUnmap: return unmapNextOfList(cpu: cpu)
+    case .listCopy: return copyNextOfList()
+    case .listRemap: return remapNextOfList(now: now, cpu: cpu)
     }
   }
 
@@ -227,7 +245,7 @@ public final class MigrationJob {
 
   /// A destination of the same order: the preferred node alone, then any allowed one, never with direct reclaim
   /// (`alloc_demote_folio`, `alloc_misplaced_dst_folio`).
-  private func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
+  func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
     time += costs.allocate
     trace.add(costs.allocate, .allocate, reason)
     var policy = AllocationPolicy.promotion
@@ -262,7 +280,7 @@ public final class MigrationJob {
   }
 
   /// A folio that was unmapped since it was isolated is freed here and counts as moved ("freed from under us").
-  private func takeFreed(_ old: PFN, cpu: Int) -> Bool {
+  func takeFreed(_ old: PFN, cpu: Int) -> Bool {
     let pages = memory.pages(of: old)
     guard memory.releaseOrphan(old, cpu: cpu) else { return false }
     succeeded += pages
@@ -270,21 +288,21 @@ public final class MigrationJob {
     return true
   }
 
-  private func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
+  func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
     memory.unmapForMigration(old, to: new)
     trace.add(costs.unmap, .unmap, reason)
     // A PMD-mapped folio is not covered by the batched flush.
     return costs.unmap + (memory.order(of: old) > 0 ? flush() : 0)
   }
 
-  private func flush() -> Picoseconds {
+  func flush() -> Picoseconds {
     let time = costs.flush + costs.flushPerCPU * (runningCPUs - 1)
     trace.add(time, .flush, reason)
     trace.addFlush(reason)
     return time
   }
 
-  private func copy(_ pair: (old: PFN, new: PFN)) -> Picoseconds {
+  func copy(_ pair: (old: PFN, new: PFN)) -> Picoseconds {
     let time = links.copy(
       bytes: memory.pages(of: pair.old) << Page.shift, from: memory.node(of: pair.old), to: memory.node(of: pair.new),
       cpuBandwidth: costs.copyBandwidth)
@@ -292,7 +310,7 @@ public final class MigrationJob {
     return time
   }
 
-  private func remap(_ pair: (old: PFN, new: PFN), cpu: Int) -> Picoseconds {
+  func remap(_ pair: (old: PFN, new: PFN), cpu: Int) -> Picoseconds {
     let pages = memory.pages(of: pair.old)
     let isTPPDemotion = memory.rules.isTPP && reason == .demotion
     memory.copyContent(from: pair.old, to: pair.new)
@@ -310,6 +328,15 @@ public final class MigrationJob {
   private func end(now: Picoseconds, cpu: Int) {
     phase = .idle
     leftovers.removeAll { memory.releaseOrphan($0, cpu: cpu) }
+    report(.migratePages, now: now, cpu: cpu)
+  }
+
+  /// What has been done since the last report counts as a call of `function`.
+  func report(_ function: MigrateFunction, now: Picoseconds, cpu: Int) {
+    defer {
+      succeededBefore += succeeded
+      resetCounts()
+    }
     memory.vmstat[.pgmigrate_success] += succeeded
     memory.vmstat[.pgmigrate_fail] += failedPages
     memory.vmstat[.thp_migration_success] += hugeSucceeded
@@ -320,6 +347,6 @@ public final class MigrationJob {
     trace.add(
       MigrateRecord(
         time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedPages, hugeSucceeded: hugeSucceeded,
-        hugeFailed: hugeFailed, hugeSplit: hugeSplit, mode: mode, reason: reason))
+        hugeFailed: hugeFailed, hugeSplit: hugeSplit, mode: mode, reason: reason, function: function))
   }
 }

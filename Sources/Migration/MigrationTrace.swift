@@ -64,6 +64,17 @@ public struct MigrateRecord: Sendable {
   public var hugeSplit: Int
   public var mode: MigrateMode
   public var reason: MigrateReason
+  public var function = MigrateFunction.migratePages
+}
+
+/// What was called for a list.
+public enum MigrateFunction: Int, CaseIterable, Sendable {
+  case migratePages
+  /// The original's migrate_pages_concur.
+  case migratePagesConcur
+
+  /// As the original's `mm_migrate_pages` prints it.
+  public var name: String { self == .migratePages ? "migrate_pages" : "migrate_pages_concur" }
 }
 
 /// Collects what migrations did. Records are kept up to a bound and counted beyond it; histograms and totals are complete.
@@ -80,6 +91,8 @@ public final class MigrationTrace {
   public var isEnabled = true
   /// Calls by pages moved, `[reason][mode][min(pages, largestBin)]`.
   public private(set) var histogram: [[[Int]]]
+  /// Calls by reason and function, `[reason][function]`.
+  public private(set) var calls: [[Int]]
   /// Time spent in each stage, `[reason][stage]`, picoseconds of CPU.
   public private(set) var stageTime: [[Picoseconds]]
   /// Base pages moved by 4 KiB and by 2 MiB folios, by reason.
@@ -92,6 +105,7 @@ public final class MigrationTrace {
     self.limit = limit
     let bins = [Int](repeating: 0, count: MigrationTrace.largestBin + 1)
     histogram = MigrateReason.allCases.map { _ in MigrateMode.allCases.map { _ in bins } }
+    calls = MigrateReason.allCases.map { _ in [Int](repeating: 0, count: MigrateFunction.allCases.count) }
     stageTime = MigrateReason.allCases.map { _ in [Picoseconds](repeating: 0, count: MigrateStage.allCases.count) }
     basePages = [Int](repeating: 0, count: MigrateReason.allCases.count)
     hugePages = basePages
@@ -101,6 +115,7 @@ public final class MigrationTrace {
 
   func add(_ record: MigrateRecord) {
     histogram[record.reason.rawValue][record.mode.rawValue][min(record.succeeded, MigrationTrace.largestBin)] += 1
+    calls[record.reason.rawValue][record.function.rawValue] += 1
     guard isEnabled else { return }
     if records.count < limit { records.append(record) } else { lost += 1 }
   }

@@ -51,7 +51,9 @@ public enum MigrateTraceText {
     text += " nr_thp_failed=\(record.hugeFailed) nr_thp_split=\(record.hugeSplit)"
     // Large folios that were split, of whatever order: here all of them are 2 MiB.
     if !rules.isTPP { text += " nr_split=\(record.hugeSplit)" }
-    return text + " mode=\(record.mode.name) reason=\(record.reason.name)\n"
+    text += " mode=\(record.mode.name) reason=\(record.reason.name)"
+    // The original's kernel names the function too; where in the line is not known.
+    return text + (rules.isTPP ? " func=\(record.function.name)\n" : "\n")
   }
 
   /// The whole file.

@@ -161,6 +161,10 @@ public struct RunJSON {
           ("base_pages", .integer(trace.basePages[at])), ("huge_page_pages", .integer(trace.hugePages[at])),
           ("tlb_flushes", .integer(trace.flushes[at])),
           (
+            "calls_by_function",
+            .object(MigrateFunction.allCases.map { ($0.name, .integer(trace.calls[at][$0.rawValue])) })
+          ),
+          (
             "stage_time_ps",
             .object(
               MigrateStage.allCases.map { ($0.name.snakeCase, .integer(trace.stageTime[at][$0.rawValue])) })

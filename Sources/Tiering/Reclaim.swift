@@ -259,7 +259,7 @@ final class NodeShrinker {
     }
     job.start(
       UnsafeBufferPointer(start: demote + (count - demoting), count: demoting), to: target, reason: .demotion,
-      mode: .async, runningCPUs: runningCPUs, caller: caller)
+      mode: .async, runningCPUs: runningCPUs, caller: caller, isConcurrent: knobs.concurToDemote)
     phase = .migrate
     return time
   }

@@ -8,6 +8,7 @@ public struct ReclaimKnobs: KnobSet {
   public var swappiness = 60
   public var demotionEnabled = false
   public var demoteScaleFactor = 200
+  public var concurToDemote = false
 
   public init() {}
 
@@ -26,6 +27,19 @@ public struct ReclaimKnobs: KnobSet {
         Used by kernel.rules = tpp2021 only. The mark is computed when this (or another watermark knob) is written after \
         kernel.numa_balancing = 2; until then it is 0 and nearly nothing is demoted, as on the original.
         """),
+    .flag(
+      "vm.use_concur_to_demote", \.concurToDemote,
+      source: "DSA-2LM's 5.13 tree, mm/vmscan.c demote_page_list, mm/migrate.c migrate_pages_concur",
+      doc: "Whether demotion takes a whole list through unmap, copy and remap together.",
+      notes: """
+        Only under kernel.rules = tpp2021. All pages of a list are then unavailable until the whole list is copied. Pages of files, and \
+        what finds no target page, go to migrate_pages afterwards.
+        """,
+      prepare: { set, tree throws(KnobRefusal) in
+        guard !set.concurToDemote || tree[KernelKnobs.self].rules.isTPP else {
+          throw KnobRefusal("only the original's kernel has it; write kernel.rules=tpp2021 first")
+        }
+      }),
   ]
 }
 

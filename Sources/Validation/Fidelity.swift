@@ -91,11 +91,15 @@ public struct Fidelity {
       "kernel.rules=tpp2021", "mm.transparent_hugepage.enabled=never", "mm.numa.demotion_enabled=1",
       "kernel.numa_balancing=2",
     ]
-    return [("tpp", ["vm.demote_scale_factor=1000"]), ("tpp200", ["vm.demote_scale_factor=200"]), ("tppnomark", [])]
-      .map { variant, extra in
-        FidelityCase(
-          reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
-      }
+    return [
+      ("tpp", ["vm.demote_scale_factor=1000"]),
+      ("concur", ["vm.demote_scale_factor=1000", "vm.use_concur_to_demote=1"]),
+      ("tpp200", ["vm.demote_scale_factor=200"]), ("tppnomark", []),
+    ]
+    .map { variant, extra in
+      FidelityCase(
+        reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
+    }
   }()
 
   /// The whole page. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.

@@ -7,7 +7,7 @@ import Trace
 struct TraceCutCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cut",
-    abstract: "Write a part of a trace as a trace: by work, threads, addresses, or its first or last records.",
+    abstract: "Write a part of a trace as a trace: by work, time, threads, addresses, or its first or last records.",
     discussion: """
       Kept is what lies in all the ranges. Work is what 'trace info' calls so, mostly instructions, counted from the \
       trace's start for each thread by itself. The work of what is left out goes to the thread's next record, so that \
@@ -16,6 +16,7 @@ struct TraceCutCommand: ParsableCommand {
       Examples:
         pageferry trace cut sort.pft -o steady.pft --from 100000000 --to 300000000
         pageferry trace cut server.pft -o workers.pft --threads 1-8
+        pageferry trace cut damon.pft -o minute.pft --from-time 60s --to-time 120s
         pageferry trace cut sort.pft -o heap.pft --addresses 0x4000000-0x5ffffff
         pageferry trace cut sort.pft -o small.pft --first 100000
       """)
@@ -31,6 +32,15 @@ struct TraceCutCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Keep records before this work.", valueName: "work"))
   var to: UInt64?
+
+  @Option(help: ArgumentHelp("Keep records from this time on, since the trace's first time stamp.", valueName: "time"))
+  var fromTime: String?
+
+  @Option(help: ArgumentHelp("Keep records before this time, likewise.", valueName: "time"))
+  var toTime: String?
+
+  @Option(help: ArgumentHelp("Keep these processes, as in 0,2-5.", valueName: "numbers"))
+  var processes: String?
 
   @Option(help: ArgumentHelp("Keep these threads, as in 0,2-5.", valueName: "numbers"))
   var threads: String?
@@ -51,7 +61,10 @@ struct TraceCutCommand: ParsableCommand {
     var selection = TraceSelection()
     selection.from = from
     selection.to = to
-    if let threads { selection.threads = try TraceSelection.threads(threads) }
+    if let fromTime { selection.fromTime = try TraceSelection.time(fromTime) }
+    if let toTime { selection.toTime = try TraceSelection.time(toTime) }
+    if let processes { selection.processes = try TraceSelection.numbers(processes, of: "processes") }
+    if let threads { selection.threads = try TraceSelection.numbers(threads, of: "threads") }
     if let addresses { selection.addresses = try TraceSelection.addresses(addresses) }
     selection.first = first
     selection.last = last

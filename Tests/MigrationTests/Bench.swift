@@ -52,7 +52,8 @@ final class Bench {
 
   /// Isolates the folios of these slots and starts a call on them.
   func start(
-    slots: [Int], to node: Int = 1, reason: MigrateReason = .demotion, mode: MigrateMode = .async, runningCPUs: Int = 1
+    slots: [Int], to node: Int = 1, reason: MigrateReason = .demotion, mode: MigrateMode = .async, runningCPUs: Int = 1,
+    isConcurrent: Bool = false
   ) {
     let folios = slots.map { memory.folio(slot: $0) }
     for folio in folios {
@@ -61,7 +62,7 @@ final class Bench {
     folios.withUnsafeBufferPointer {
       job.start(
         $0, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: reason, mode: mode,
-        runningCPUs: runningCPUs, caller: .kswapd(node: 0))
+        runningCPUs: runningCPUs, caller: .kswapd(node: 0), isConcurrent: isConcurrent)
     }
   }
 

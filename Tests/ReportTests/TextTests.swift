@@ -28,7 +28,8 @@ import Units
     #expect(
       MigrateTraceText.line(record, tasks: [("first", 4), ("a-name-of-eighteen", 3)], rules: .tpp2021)
         == " a-name-of-eight-1006    [012] .....    61.000000: mm_migrate_pages: nr_succeeded=1 nr_failed=0 "
-        + "nr_thp_succeeded=0 nr_thp_failed=0 nr_thp_split=0 mode=MIGRATE_ASYNC reason=numa_misplaced\n")
+        + "nr_thp_succeeded=0 nr_thp_failed=0 nr_thp_split=0 mode=MIGRATE_ASYNC reason=numa_misplaced func=migrate_pages\n"
+    )
   }
 
   @Test func `split folios are counted twice, as the kernel does since they may be smaller`() {

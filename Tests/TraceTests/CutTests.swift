@@ -116,6 +116,52 @@ import Testing
     }
   }
 
+  @Test func timesAndProcessesAreRangesToo() throws {
+    let scratch = try Scratch()
+    let layout = TraceLayout(hasTimes: true)
+    var random = Seeded(31)
+    let all = records(5000, seed: 9, layout: TraceLayout(), threads: 4).map { record in
+      var record = record
+      record.process = record.thread / 2
+      record.time = 5_000_000 + random.next() % 1_000_000
+      return record
+    }
+    let first = try #require(all.map(\.time).min())
+    try write(all, to: scratch.path("a.pft"), layout: layout)
+    _ = try cut(scratch.path("a.pft"), scratch.path("b.pft")) {
+      $0.fromTime = 200_000
+      $0.toTime = 700_000
+      $0.processes = [1...1]
+    }
+    let wanted = all.filter { $0.process == 1 && $0.time >= first + 200_000 && $0.time < first + 700_000 }
+    let found = try readAll(scratch.path("b.pft"))
+    #expect(found.map(\.address) == wanted.map(\.address) && found.map(\.time) == wanted.map(\.time))
+    #expect(wanted.count > 500 && found.allSatisfy { $0.process == 1 })
+    // Work from a record before the first time on is dropped, later work is not.
+    var sums: [UInt16: UInt64] = [:]
+    var gaps: [UInt64] = []
+    for record in all {
+      sums[record.thread, default: 0] += UInt64(record.gap)
+      if record.time < first + 200_000 { sums[record.thread] = 0 }
+      if record.process == 1 && record.time >= first + 200_000 && record.time < first + 700_000 {
+        gaps.append(sums[record.thread] ?? 0)
+        sums[record.thread] = 0
+      }
+    }
+    #expect(found.map { UInt64($0.gap) } == gaps)
+    #expect(try TraceSelection.time("1.5us") == 1500)
+    for bad in ["", "5", "-1s", "1h"] { #expect(throws: TraceError.self) { try TraceSelection.time(bad) } }
+    try write(all.map { TraceRecord(address: $0.address, size: $0.size) }, to: scratch.path("c.pft"))
+    let error = #expect(throws: TraceError.self) {
+      try cut(scratch.path("c.pft"), scratch.path("b.pft")) { $0.fromTime = 1 }
+    }
+    #expect(error?.kind == .usage)
+    let none = #expect(throws: TraceError.self) {
+      try cut(scratch.path("a.pft"), scratch.path("d.pft")) { $0.fromTime = .max }
+    }
+    #expect(none?.kind == .empty)
+  }
+
   @Test func theLastRecordsBeginWithTheirOwnGaps() throws {
     let scratch = try Scratch()
     let all = records(140_000, seed: 4, threads: 3)
@@ -183,12 +229,12 @@ import Testing
 
   @Test func rangesAreReadAndPrinted() throws {
     var selection = TraceSelection()
-    selection.threads = try TraceSelection.threads("0,2-5")
+    selection.threads = try TraceSelection.numbers("0,2-5", of: "threads")
     selection.addresses = try TraceSelection.addresses("0x1000-0x1fff,8192")
     selection.from = 3
     #expect(selection.description == "--from 3 --threads 0,2-5 --addresses 0x1000-0x1fff,0x2000")
     for bad in ["", ",", "1-", "5-2", "65536", "a", "1-2-3", "-1"] {
-      #expect(throws: TraceError.self) { try TraceSelection.threads(bad) }
+      #expect(throws: TraceError.self) { try TraceSelection.numbers(bad, of: "threads") }
     }
     for bad in ["", "0x", "0x2-0x1", "0x1ffffffffffffffff", "1000h"] {
       #expect(throws: TraceError.self) { try TraceSelection.addresses(bad) }

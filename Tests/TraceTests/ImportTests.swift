@@ -261,3 +261,34 @@ import Testing
     #expect(error?.kind == .usage)
   }
 }
+
+@Suite struct HexTests {
+  @Test func eightDigitsAtOnceAreWhatOneByOneGives() {
+    func slow(_ text: [UInt8]) -> UInt64? {
+      var value: UInt64 = 0
+      for c in text {
+        let digit = hexDigit(c)
+        if digit > 15 { return nil }
+        value = value << 4 | digit
+      }
+      return value
+    }
+    func fast(_ text: [UInt8]) -> UInt64? {
+      hexDigits(text.enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64(8 * $1.offset) })
+    }
+    // Every byte in every place, between digits.
+    for place in 0..<8 {
+      for byte in UInt8.min...UInt8.max {
+        var text = Array("0A9f1c7E".utf8)
+        text[place] = byte
+        #expect(fast(text) == slow(text), "\(byte) in place \(place)")
+      }
+    }
+    var random = Seeded(3)
+    let digits = Array("0123456789abcdefABCDEF".utf8)
+    for _ in 0..<2000 {
+      let text = (0..<8).map { _ in digits[Int(random.next() % 22)] }
+      #expect(fast(text) == slow(text))
+    }
+  }
+}

@@ -111,12 +111,15 @@ struct BlockEncoder: ~Copyable {
     return UInt16(new)
   }
 
-  /// Completes the block as number `index` and hands its bytes to `body`; then the encoder is empty.
+  /// Completes the block as number `index`, and hands each of its pages to `page`, in their order, and its bytes to `body`; then the
+  /// encoder is empty.
   mutating func finishBlock(
-    index: Int, _ body: (UnsafeRawBufferPointer) throws(TraceError) -> Void
+    index: Int, page: (_ number: UInt64, _ process: UInt16) throws(TraceError) -> Void,
+    body: (UnsafeRawBufferPointer) throws(TraceError) -> Void
   ) throws(TraceError) {
     precondition(head.records > 0)
     sortPages()
+    for i in 0..<block.pageCount { try page(block.page[i], block.pageProcess[i]) }
     head.index = index
     head.payloadBytes = encodePayload(plain + TraceFormat.blockHeaderBytes)
     var target = plain
@@ -142,28 +145,41 @@ struct BlockEncoder: ~Copyable {
 
   /// Puts the pages in their order in the file, and the records' indices with them.
   private mutating func sortPages() {
-    struct Page: Comparable {
-      var process: UInt16
-      var number: UInt64
-      var index: UInt16
-      static func < (a: Page, b: Page) -> Bool {
-        a.process == b.process ? a.number < b.number : a.process < b.process
+    var keys = pageKeys()
+    keys.sort()
+    let pages = block.pageCount
+    withUnsafeTemporaryAllocation(of: (number: UInt64, process: UInt16).self, capacity: pages) { old in
+      for i in 0..<pages { old[i] = (block.page[i], block.pageProcess[i]) }
+      withUnsafeTemporaryAllocation(of: UInt16.self, capacity: pages) { rank in
+        for (i, key) in keys.enumerated() {
+          let index = Int(key & 0xFFFF)
+          rank[index] = UInt16(i)
+          block.page[i] = old[index].number
+          block.pageProcess[i] = old[index].process
+        }
+        for i in 0..<head.records { block.pageIndex[i] = rank[Int(block.pageIndex[i])] }
       }
     }
-    var pages: [Page] = []
-    pages.reserveCapacity(block.pageCount)
-    for i in 0..<block.pageCount {
-      pages.append(Page(process: block.pageProcess[i], number: block.page[i], index: UInt16(i)))
+  }
+
+  /// By page, a number that sorts as process and page do, with the index in its low 16 bits.
+  private func pageKeys() -> [UInt64] {
+    let pages = block.pageCount
+    var (low, high, processes): (UInt64, UInt64, UInt16) = (.max, 0, 0)
+    for i in 0..<pages {
+      low = min(low, block.page[i])
+      high = max(high, block.page[i])
+      processes |= block.pageProcess[i]
     }
-    pages.sort()
-    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: block.pageCount) { rank in
-      for (i, page) in pages.enumerated() {
-        rank[Int(page.index)] = UInt16(i)
-        block.page[i] = page.number
-        block.pageProcess[i] = page.process
-      }
-      for i in 0..<head.records { block.pageIndex[i] = rank[Int(block.pageIndex[i])] }
+    // Nearly always one process, and pages within 2^48 of each other.
+    if processes == 0 && high - low < 1 << 48 {
+      return (0..<pages).map { (block.page[$0] - low) << 16 | UInt64($0) }
     }
+    let order = (0..<pages).sorted {
+      block.pageProcess[$0] == block.pageProcess[$1]
+        ? block.page[$0] < block.page[$1] : block.pageProcess[$0] < block.pageProcess[$1]
+    }
+    return order.enumerated().map { UInt64($0.offset) << 16 | UInt64($0.element) }
   }
 
   /// Writes the payload; its bytes.
@@ -175,9 +191,9 @@ struct BlockEncoder: ~Copyable {
     func add<T: FixedWidthInteger & UnsignedInteger>(
       _ column: BlockColumn, _ values: UnsafeMutablePointer<T>, _ count: Int, _ coding: ColumnCoding = .plain
     ) {
-      let column = payload + 8 + column.rawValue * ColumnHead.bytes
       let shape = ColumnHead(values, count, coding)
-      shape.store(at: column)
+      precondition(shape.width <= column.maxWidth)
+      shape.store(at: payload + 8 + column.rawValue * ColumnHead.bytes)
       end += shape.encode(values, count, to: payload + end)
     }
     add(.page, block.page, pages, .differences)
@@ -198,6 +214,8 @@ struct BlockEncoder: ~Copyable {
   private func indexCoding() -> ColumnCoding {
     func bytes(_ coding: ColumnCoding) -> Int {
       let shape = ColumnHead(block.pageIndex, head.records, coding)
+      // Of more than 2^15 pages a difference may be wider than the column.
+      guard shape.width <= BlockColumn.pageIndex.maxWidth else { return .max }
       let raw = plain + TraceFormat.blockHeaderBytes + TraceFormat.payloadHeaderBytes
       let count = shape.encode(block.pageIndex, head.records, to: raw)
       guard let compressor, count > 0 else { return count }

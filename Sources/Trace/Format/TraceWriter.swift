@@ -74,10 +74,6 @@ public struct TraceWriter: ~Copyable {
     }
     if encoder.isFull { try flush() }
     try claim(record.thread, for: record.process)
-    guard pages.insert(record.address, of: record.process) else {
-      throw limit(
-        "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use", "trace a smaller part of the program")
-    }
     encoder.append(record)
     header.records += 1
     header.accesses += record.accesses
@@ -146,7 +142,19 @@ public struct TraceWriter: ~Copyable {
     }
     let file = file
     index.blocks.append((file.offset, header.records - encoder.records))
-    try encoder.finishBlock(index: header.blocks) { (bytes) throws(TraceError) in try file.append(bytes) }
+    var pages = pages
+    self.pages = PageSet()
+    defer { self.pages = pages }
+    try encoder.finishBlock(
+      index: header.blocks,
+      page: { (number, process) throws(TraceError) in
+        guard pages.insert(number << 12, of: process) else {
+          throw TraceError(
+            .limit, file: file.path, problem: "more than \(PageDirectory.maxBlocks) blocks of 2 MiB in use",
+            fix: "trace a smaller part of the program")
+        }
+      },
+      body: { (bytes) throws(TraceError) in try file.append(bytes) })
     header.blocks += 1
   }
 

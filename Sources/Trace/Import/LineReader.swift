@@ -131,15 +131,43 @@ func hexDigit(_ c: UInt8) -> UInt64 {
   return letter < 6 ? letter + 10 : 255
 }
 
+/// The value of eight ASCII hexadecimal digits, the first in the lowest byte; nil when one of them is none. All at once, in the
+/// bytes of one word.
+@inline(__always)
+func hexDigits(_ text: UInt64) -> UInt64? {
+  let ones: UInt64 = 0x0101_0101_0101_0101
+  let top = ones << 7
+  let lower = text | ones << 5
+  // Bit 7 of each byte: at least 0, above 9, at least a, above f. Sums do not carry where all bytes are below 128.
+  let digit = (lower &+ (0x80 - 0x30) &* ones) & ~(lower &+ (0x7F - 0x39) &* ones)
+  let letter = (lower &+ (0x80 - 0x61) &* ones) & ~(lower &+ (0x7F - 0x66) &* ones)
+  // What has neither bit 5 nor bit 6 is a control character that bit 5 has made a digit.
+  let printable = text << 2 | text << 1
+  guard (digit | letter) & printable & ~text & top == top else { return nil }
+  let nibbles = (lower & (0x0F &* ones)) &+ (lower >> 6 & ones) &* 9
+  let bytes = (nibbles << 4 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF
+  let words = (bytes << 8 | bytes >> 16) & 0x0000_FFFF_0000_FFFF
+  return (words << 16 | words >> 32) & 0xFFFF_FFFF
+}
+
 /// A number of 1 to 16 hexadecimal digits at `p`, which moves past it; nil when there is none.
 ///
-/// Reads at most to the first byte that is no digit; lines end in a line feed, so that is inside the buffer.
+/// Reads at most to the first byte that is no digit, but may look at seven bytes more: there are as many behind every buffer.
+/// Lines end in a line feed, so that the number ends inside the buffer.
 @inline(__always)
 func hexNumber(_ p: inout UnsafePointer<UInt8>) -> UInt64? {
-  var value = hexDigit(p[0])
-  if value > 15 { return nil }
-  p += 1
-  var digits = 1
+  var value: UInt64
+  var digits: Int
+  if let eight = hexDigits(UInt64(littleEndian: UnsafeRawPointer(p).loadUnaligned(as: UInt64.self))) {
+    value = eight
+    digits = 8
+    p += 8
+  } else {
+    value = hexDigit(p[0])
+    if value > 15 { return nil }
+    digits = 1
+    p += 1
+  }
   while true {
     let digit = hexDigit(p[0])
     if digit > 15 { return value }

@@ -1,4 +1,5 @@
 // A part of a trace as a trace: what lies in ranges of work, threads and addresses, or its first or last records.
+import Units
 
 /// Which records to keep: those that are in all ranges given. A record is where its first access is, and is kept with all its
 /// repeats or not at all.
@@ -7,6 +8,12 @@ public struct TraceSelection: Equatable, Sendable {
   public var from: UInt64?
   /// The first work that is not kept any more.
   public var to: UInt64?
+  /// Time stamps, in nanoseconds since the trace's first one; nil is no end.
+  public var fromTime: UInt64?
+  /// The first time that is not kept any more.
+  public var toTime: UInt64?
+  /// Process numbers.
+  public var processes: [ClosedRange<UInt16>] = []
   /// Thread numbers.
   public var threads: [ClosedRange<UInt16>] = []
   /// Addresses of first bytes.
@@ -18,9 +25,18 @@ public struct TraceSelection: Equatable, Sendable {
 
   public init() {}
 
-  /// Parses `0,2-5`.
-  public static func threads(_ text: String) throws(TraceError) -> [ClosedRange<UInt16>] {
-    try ranges(text, "threads", "numbers below 65536, as in 0,2-5") { UInt16($0) }
+  /// Parses `0,2-5`; `name` is what they are numbers of, as in `threads`.
+  public static func numbers(_ text: String, of name: String) throws(TraceError) -> [ClosedRange<UInt16>] {
+    try ranges(text, name, "numbers below 65536, as in 0,2-5") { UInt16($0) }
+  }
+
+  /// Parses `1.5s`, to nanoseconds; a fraction of one is cut off.
+  public static func time(_ text: String) throws(TraceError) -> UInt64 {
+    do throws(QuantityFault) {
+      return UInt64(try TimeSpan.parse(text) / .nanosecond)
+    } catch {
+      throw TraceError(.usage, file: "", problem: "time `\(text)`: \(error.reason)", fix: "write a time, as in 1.5s")
+    }
   }
 
   /// Parses `0x1000-0x1fff,0x8000-0x8fff`; both ends are kept.
@@ -56,6 +72,9 @@ public struct TraceSelection: Equatable, Sendable {
           ? number(range.lowerBound) : "\(number(range.lowerBound))-\(number(range.upperBound))"
       }.joined(separator: ",")
     }
+    if let fromTime { words.append("--from-time \(fromTime)ns") }
+    if let toTime { words.append("--to-time \(toTime)ns") }
+    if !processes.isEmpty { words.append("--processes " + text(processes) { "\($0)" }) }
     if !threads.isEmpty { words.append("--threads " + text(threads) { "\($0)" }) }
     if !addresses.isEmpty { words.append("--addresses " + text(addresses, hexText)) }
     if let first { words.append("--first \(first)") }
@@ -63,13 +82,19 @@ public struct TraceSelection: Equatable, Sendable {
     return words.joined(separator: " ")
   }
 
-  /// Throws `.usage` when the parts do not go together, or do not go with a trace of `unit`.
-  func check(_ file: String, unit: GapUnit) throws(TraceError) {
+  /// Throws `.usage` when the parts do not go together, or do not go with a trace of this layout.
+  func check(_ file: String, _ layout: TraceLayout) throws(TraceError) {
     func fail(_ problem: String, _ fix: String) -> TraceError {
       TraceError(.usage, file: file, problem: problem, fix: fix)
     }
-    if from != nil || to != nil, unit == .none {
+    if from != nil || to != nil, layout.gapUnit == .none {
       throw fail("the trace has no work to count by", "choose records with first and last")
+    }
+    if fromTime != nil || toTime != nil, !layout.hasTimes {
+      throw fail("the trace has no time stamps", "choose records by work, with from and to")
+    }
+    if let fromTime, let toTime, fromTime >= toTime {
+      throw fail("times from \(fromTime) ns to \(toTime) ns are nothing", "let the first be below the second")
     }
     if let from, let to, from >= to { throw fail("work from \(from) to \(to) is nothing", "let from be below to") }
     if first != nil && last != nil { throw fail("first and last records at once", "choose one, then cut again") }
@@ -85,7 +110,7 @@ public struct TraceCutter: Sendable {
 
   /// Writes the selected records of `input` to the trace `output`, which appears only when all went well.
   ///
-  /// The work of a record that is left out goes to the thread's next one that is kept, but not work before `from`, nor, with
+  /// The work of a record that is left out goes to the thread's next one that is kept, but not work before `from`, that of records before `fromTime`, nor, with
   /// `last`, that of records before the last. What a gap cannot hold goes on to the gap after it. Memory is one block and what the
   /// writer takes; `last` reads `input` twice. `progress` gets the records read and how many there are. Throws `.empty` when no
   /// record is kept.
@@ -95,7 +120,7 @@ public struct TraceCutter: Sendable {
   ) throws(TraceError) -> TraceHeader {
     var reader = try TraceReader(path: input)
     let header = reader.header
-    try selection.check(input, unit: header.layout.gapUnit)
+    try selection.check(input, header.layout)
     var toDrop = 0
     if let last = selection.last {
       let total = 2 * header.records
@@ -106,7 +131,7 @@ public struct TraceCutter: Sendable {
     var writer = try TraceWriter(
       path: output, layout: header.layout, provenance: provenance(of: header, input), reading: reader.identity,
       guarding: guarding)
-    var position = WorkPosition(selection, threads: header.threads)
+    var position = WorkPosition(selection, of: header)
     let block = TraceBlock()
     var done = 0
     let limit = selection.first ?? .max
@@ -139,7 +164,7 @@ public struct TraceCutter: Sendable {
 
   /// Records in the ranges.
   private func count(_ reader: inout TraceReader, _ progress: (Int) -> Void) throws(TraceError) -> Int {
-    var position = WorkPosition(selection, threads: reader.header.threads)
+    var position = WorkPosition(selection, of: reader.header)
     let block = TraceBlock()
     var (found, done) = (0, 0)
     while try reader.next(into: block) {
@@ -164,17 +189,28 @@ private struct WorkPosition {
   private let selection: TraceSelection
   private let from: UInt64
   private let to: UInt64
+  /// Time stamps that are kept: the first and the last.
+  private let times: ClosedRange<UInt64>
+  private let hasTimes: Bool
   /// By thread: work at its latest record.
   private var work: [UInt64]
   /// By thread: work since its latest record that was kept, or since `from`.
   private var unstated: UnstatedWork
 
-  init(_ selection: TraceSelection, threads: Int) {
+  init(_ selection: TraceSelection, of header: TraceHeader) {
     self.selection = selection
+    hasTimes = selection.fromTime != nil || selection.toTime != nil
+    func time(_ offset: UInt64) -> UInt64 {
+      let (sum, isOver) = header.firstTime.addingReportingOverflow(offset)
+      return isOver ? .max : sum
+    }
+    let first = time(selection.fromTime ?? 0)
+    let end = selection.toTime.map(time)
+    times = first...max(first, end.map { $0 == .max ? .max : $0 - 1 } ?? .max)
     from = selection.from ?? 0
     to = selection.to ?? .max
-    work = [UInt64](repeating: 0, count: threads)
-    unstated = UnstatedWork(threads: threads)
+    work = [UInt64](repeating: 0, count: header.threads)
+    unstated = UnstatedWork(threads: header.threads)
   }
 
   /// Goes on to record `i`; whether it is in all ranges.
@@ -187,6 +223,14 @@ private struct WorkPosition {
     if now < from { return false }
     unstated.add(now &- max(before, min(from, now)), to: block.thread[i])
     if now >= to { return false }
+    if hasTimes, !times.contains(block.time[i]) {
+      if block.time[i] < times.lowerBound { unstated.forget(block.thread[i]) }
+      return false
+    }
+    if !selection.processes.isEmpty {
+      let process = block.pageProcess[Int(block.pageIndex[i])]
+      guard selection.processes.contains(where: { $0.contains(process) }) else { return false }
+    }
     if !selection.threads.isEmpty {
       guard selection.threads.contains(where: { $0.contains(block.thread[i]) }) else { return false }
     }
