@@ -223,7 +223,7 @@ private struct FuzzMaker {
     var text = ""
     for _ in 0..<number(1...5) {
       let region = regions[one(of: own)]
-      switch random.below(12) {
+      switch random.below(14) {
       case 0: text += "\(indent)- sleep: \(number(1...2000))us\n"
       case 1: text += "\(indent)- compute: \(number(1...500))us\n"
       case 2: text += "\(indent)- snap: \(region.name)\n"
@@ -234,6 +234,7 @@ private struct FuzzMaker {
       case 6 where depth == 0:
         text += "\(indent)- loop: \(number(1...2))\n\(indent)  phases:\n"
         text += makePhases(process: process, isFirst: isFirst, indent: indent + "    ", depth: 1)
+      case 7, 8: text += makeMix(of: own, indent: indent)
       default: text += makeAccess(region, indent: indent)
       }
     }
@@ -241,10 +242,41 @@ private struct FuzzMaker {
   }
 
   private mutating func makeAccess(_ region: Region, indent: String) -> String {
+    var (keys, pages) = makeWindow(region, chases: nil)
+    if chance(10) {
+      keys.append("for: \(number(1...800))us")
+    } else {
+      let accesses = chance(60) ? pages : number(1...6000)
+      let rounds = accesses > 4000 ? 1 : number(1...4)
+      keys += ["accesses: \(accesses)", "rounds: \(rounds)"]
+      if chance(20) { keys.append("sleep: \(number(1...300))us") }
+    }
+    if chance(50) { keys.append("think: \(number(1...3000))ns") }
+    return "\(indent)- {\(keys.joined(separator: ", "))}\n"
+  }
+
+  private mutating func makeMix(of own: [Int], indent: String) -> String {
+    // `chase` goes with no other pattern.
+    let chases = chance(15)
+    var text = "\(indent)- mix:\n"
+    for i in 0..<number(1...4) {
+      let keys = makeWindow(regions[one(of: own)], chases: chases).keys + ["weight: \(i == 0 ? 1 : number(0...5))"]
+      text += "\(indent)    - {\(keys.joined(separator: ", "))}\n"
+    }
+    text += "\(indent)  for: \(number(1...800))us\n"
+    if chance(50) { text += "\(indent)  batch: \(one(of: [1, 7, 100, 1024, 3000]))\n" }
+    if chance(50) { text += "\(indent)  think: \(number(1...3000))ns\n" }
+    if chance(30) { text += "\(indent)  seed: \(random.below(1000))\n" }
+    return text
+  }
+
+  /// The keys of a window that accesses and mixes share, and its pages. `chases` says whether it must be a chase or none; nil is either.
+  private mutating func makeWindow(_ region: Region, chases: Bool?) -> (keys: [String], pages: Int) {
     let first = chance(30) ? random.below(region.pages) : 0
     let pages = chance(30) ? number(1...(region.pages - first)) : region.pages - first
     var keys = ["access: \(region.name)", "first: \(first)", "pages: \(pages)"]
-    switch random.below(6) {
+    let bytes = pages * 4096 - (chance(50) ? random.below(4096) : 0)
+    switch chases.map({ $0 ? 6 : random.below(6) }) ?? random.below(7) {
     case 0: break
     case 4 where pages < 2: break
     case 1: keys += ["pattern: strided", "stride: \(number(-3...700))"]
@@ -255,15 +287,14 @@ private struct FuzzMaker {
         "pattern: drift", "hot: \(max(pages / 10, 1))", "hot_share: \(number(1...100))%",
         "period: \(number(50...5000))",
       ]
+    case 5:
+      // `size` is instead of `pages`.
+      keys[2] = "size: \(bytes)"
+      keys += chance(20) ? ["pattern: uniform"] : ["pattern: sweep", "stride: \(one(of: [1, 64, 100, 4096, 5000]))"]
     default: keys += ["pattern: chase"]
     }
-    let accesses = chance(60) ? pages : number(1...6000)
-    let rounds = accesses > 4000 ? 1 : number(1...4)
-    keys += ["accesses: \(accesses)", "rounds: \(rounds)"]
     if chance(60) { keys.append(chance(50) ? "write_every: \(number(0...4))" : "write_share: \(number(0...100))%") }
-    if chance(50) { keys.append("think: \(number(1...3000))ns") }
-    if chance(20) { keys.append("sleep: \(number(1...300))us") }
-    return "\(indent)- {\(keys.joined(separator: ", "))}\n"
+    return (keys, pages)
   }
 
   private mutating func knobWrite() -> String {

@@ -118,15 +118,41 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
 
   @Test func recordedTracesInTheRepositoryAreWhole() throws {
     let folder = root.appendingPathComponent("workloads/traces")
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains(".pft") }
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".pft") && !$0.hasSuffix("-full.pft") }.sorted()
+    #expect(names.count >= 3)
     #expect(names.contains("sqlite-shop.pft"))
+    let readme = try String(contentsOf: folder.appendingPathComponent("README.md"), encoding: .utf8)
+    var footprints: [Int] = []
+    var bytes = 0
     for name in names {
       let path = folder.appendingPathComponent(name).path
       let info = try TraceInfo.brief(path: path)
-      #expect(try TraceVerification(path: path).header == info.header)
-      #expect(info.header.fileBytes < 4_000_000)
-      #expect(info.header.records > 100_000)
-      #expect(!info.header.provenance.command.isEmpty && !info.header.provenance.tool.isEmpty)
+      let header = info.header
+      #expect(try TraceVerification(path: path).header == header)
+      #expect(header.fileBytes < 4_000_000)
+      #expect(header.records > 100_000)
+      #expect(header.layout.isCoalesced && header.layout.isCacheFiltered, "\(name) is not filtered and coalesced")
+      #expect(!header.provenance.command.isEmpty && !header.provenance.tool.isEmpty)
+      footprints.append(header.footprintPages * 4096)
+      bytes += header.fileBytes
+      // The README's table states the trace that is here.
+      let row = readme.split(separator: "\n").first { $0.hasPrefix("| `\(name.dropLast(4))` |") }
+      for number in [header.records, header.accesses, header.cachedAccesses, header.footprintPages, header.fileBytes] {
+        #expect(
+          row?.contains(Self.grouped(number)) == true, "README.md does not say \(Self.grouped(number)) of \(name)")
+      }
     }
+    #expect(try #require(footprints.min()) >= 20 << 20)
+    #expect(try #require(footprints.min()) < 30 << 20)
+    #expect(try #require(footprints.max()) > 100 << 20)
+    #expect(bytes < 12_000_000)
+  }
+
+  /// `1234567` as `1,234,567`.
+  private static func grouped(_ number: Int) -> String {
+    var digits = Array(String(number))
+    for i in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: i) }
+    return String(digits)
   }
 }

@@ -47,6 +47,16 @@ import Testing
     #expect(try reader.next(into: block) == false)
   }
 
+  /// Page indices far apart: their difference needs more than the 2 bytes of the column, although it would compress better.
+  @Test(arguments: [0, 3], [32_769, 32_770, 65_536])
+  func sweepsOverMorePagesThanADifferenceHoldsAreRead(level: Int, pages: Int) throws {
+    let scratch = try Scratch()
+    let records = (0..<66_000).map { TraceRecord(address: UInt64($0 % pages) << 12, size: 64) }
+    let header = try write(records, to: scratch.path("a.pft"), level: level)
+    #expect(header.footprintPages == pages)
+    #expect(try readAll(scratch.path("a.pft")) == records)
+  }
+
   @Test func anyRecordIsFoundByTheIndex() throws {
     let scratch = try Scratch()
     let records = randomRecords(140_000, seed: 3, layout: TraceLayout())

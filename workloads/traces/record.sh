@@ -4,6 +4,8 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 all=(sqlite graph sort python redis)
+# The caches and the TLB of most of them.
+common=("32KiB:8,2MiB:16" "64:4,1536:12")
 
 usage() {
   cat <<USAGE
@@ -12,18 +14,24 @@ usage: record.sh [small|full] [NAME...]
 Records traces of programs on this machine: all of them, or those named.
 
   sqlite   a database: sqlite3 in memory; inserts, an index, queries, updates
-  graph    a graph kernel: PageRank and breadth-first search over an R-MAT graph
+  graph    a graph kernel: topic-sensitive PageRank and breadth-first search; needs clang
   sort     an external program over text: sort of GNU coreutils
   python   a language runtime: python3 with objects that come and go
   redis    a key-value server: redis-server, with a client beside it
 
-small (the default) takes a few minutes and gives a few MB for each; full takes hours, and disk
-space in GB. A trace that is there is replaced when its recording is whole.
+All but graph run under valgrind, 100 times slower than by themselves; graph is built for
+recording and runs natively. small (the default) takes seconds for graph, up to 20 minutes for
+each other one, and gives 1 to 3 MB for each; full takes minutes for graph, hours for the others,
+and disk space in GB. A trace that is there is replaced when its recording is whole.
 
 Environment:
   PAGEFERRY  the program (default: .build/release/pageferry of this checkout)
   OUT        where traces go (default: the folder of this script)
-  CACHE      the cache filter (default: 32KiB:8,2MiB:16; sqlite: 32KiB:8,256KiB:8)
+  CACHE      the caches modelled (default: 32KiB:8,2MiB:16; graph: 32KiB:8,8MiB:16;
+             sqlite, small: 32KiB:8,256KiB:8)
+  TLB        the TLB modelled (default: 64:4,1536:12; sqlite, small: none); none: no touches
+  CLANG      a clang of version 16 or later, for graph (default: the first of clang, clang-22
+             down to clang-16 that is one)
 USAGE
 }
 
@@ -39,16 +47,18 @@ need() {
 
 say() { echo "record.sh: $*" >&2; }
 
-# prepare NAME PROGRAM...: the command of one recording, and says it. Addresses depend on the environment, which lies on
-# the stack: it is kept small and the same. Programs run in the scratch folder with relative names, which is all that a
-# trace's notes then say of this machine.
+# prepare NAME CACHE TLB [--instrument] -- PROGRAM...: the command of one recording, and says it; CACHE and TLB are its
+# defaults. Addresses depend on the environment, which lies on the stack: it is kept small and the same. Programs run in the
+# scratch folder with relative names, which is all that a trace's notes then say of this machine.
 prepare() {
-  local trace=$out/$1
-  [[ $size == small ]] || trace+=-full
-  shift
-  say "$trace.pft: $*"
+  local trace=$out/$1 tlb=${TLB:-$3} options=(--cache "${CACHE:-$2}")
+  [[ $tlb == none ]] || options+=(--tlb "$tlb")
+  # The level takes no time that counts here, and full ones are read sooner with less.
+  if [[ $size == small ]]; then options+=(--level 19); else trace+=-full; fi
+  shift 3
+  say "pageferry trace record -o $trace.pft ${options[*]}$(printf ' %q' "$@")"
   command=(env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C PYTHONHASHSEED=0
-    "$pageferry" trace record -o "$trace.pft" --cache "$cache" -- "$@")
+    "$pageferry" trace record -o "$trace.pft" "${options[@]}" "$@")
 }
 
 record() {
@@ -56,27 +66,61 @@ record() {
   "${command[@]}"
 }
 
+need_valgrind() { need valgrind valgrind; }
+
+# major_version CLANG: of a clang, 0 for anything else.
+major_version() {
+  local text
+  text=$("$1" --version 2>/dev/null) || text=
+  [[ $text =~ clang\ version\ ([0-9]+) ]] && echo "${BASH_REMATCH[1]}" || echo 0
+}
+
+# find_clang: sets CLANG to one that can build programs for recording.
+find_clang() {
+  local name
+  if [[ -n ${CLANG-} ]]; then
+    [[ $(major_version "$CLANG") -ge 16 ]] || fail "CLANG=$CLANG is no clang of version 16 or later"
+    return
+  fi
+  for name in clang clang-{22..16}; do
+    if [[ $(major_version "$name") -ge 16 ]]; then
+      CLANG=$name
+      return
+    fi
+  done
+  fail "no clang of version 16 or later here; install one: apt-get install clang-19 (clang-16 to clang-22 will do), or set CLANG"
+}
+
 record_sqlite() {
+  need_valgrind
   need sqlite3 sqlite3
+  local sql=$here/sqlite-shop.sql
   # The filter of the trace that is there.
-  local sql=$here/sqlite-shop.sql cache=${CACHE:-32KiB:8,256KiB:8}
+  local filter=("32KiB:8,256KiB:8" none)
   if [[ $size == full ]]; then
     # 20 times the rows and the queries: about 900 MiB.
     sed -e 's/36000/720000/g' -e 's/15000/300000/g' "$sql" >shop.sql
     sql=shop.sql
+    filter=("${common[@]}")
   fi
-  record sqlite-shop sqlite3 :memory: <"$sql" >/dev/null
+  record sqlite-shop "${filter[@]}" -- sqlite3 :memory: <"$sql" >/dev/null
 }
 
 record_graph() {
-  need cc gcc
-  local arguments=(18 5 2)
-  [[ $size == small ]] || arguments=(24 16 3)
-  cc -O2 -g -std=c11 -Wall -o graph "$here/programs/graph.c"
-  record graph ./graph "${arguments[@]}"
+  local arguments=(18 2 1) fixed=()
+  [[ $size == small ]] || arguments=(22 8 3)
+  find_clang
+  "$pageferry" trace record --print-runtime runtime >/dev/null
+  "$CLANG" -O2 -g -std=c11 -Wall @runtime/pageferry_instrument.flags "$here/programs/graph.c" \
+    runtime/pageferry_instrument.c -o graph -lpthread
+  # What runs natively lies at other addresses in each run, unless the kernel may be asked not to; a container may forbid it.
+  if setarch -R true 2>/dev/null; then fixed=(setarch -R); else say "addresses are random here"; fi
+  prepare graph 32KiB:8,8MiB:16 64:4,1536:12 --instrument -- ./graph "${arguments[@]}"
+  "${fixed[@]}" "${command[@]}"
 }
 
 record_sort() {
+  need_valgrind
   need sort coreutils
   need awk mawk
   local lines=60000
@@ -87,18 +131,19 @@ record_sort() {
     for (j = 0; j < 39; j++) rest = rest sprintf(" record%02d", j)
     for (i = 0; i < lines; i++) { x = (x * 69069 + 1) % 4294967296; printf "%010d%s\n", x, rest }
   }' >lines.txt
-  record sort sort --parallel=1 --buffer-size=2G --output=sorted.txt lines.txt
+  record sort "${common[@]}" -- sort --parallel=1 --buffer-size=2G --output=sorted.txt lines.txt
 }
 
 record_python() {
+  need_valgrind
   need python3 python3
   local arguments=(10000 2) python
-  [[ $size == small ]] || arguments=(400000 16)
+  [[ $size == small ]] || arguments=(400000 4)
   # The interpreter itself: python3 may be a script that looks for it.
   python=$(python3 -c 'import sys; print(sys.executable)')
   cp "$here/programs/orders.py" .
   local PATH=${python%/*}:$PATH
-  record python "${python##*/}" -S -s -B orders.py "${arguments[@]}"
+  record python "${common[@]}" -- "${python##*/}" -S -s -B orders.py "${arguments[@]}"
 }
 
 # redis_commands KEYS MORE: every key once with a value of 1400 to 1599 bytes; then MORE commands, seven in eight of them on
@@ -120,6 +165,7 @@ redis_commands() {
 }
 
 record_redis() {
+  need_valgrind
   need redis-server redis-server
   need redis-cli redis-tools
   local arguments=(14000 14000) socket=redis.sock ended=0
@@ -127,7 +173,7 @@ record_redis() {
   redis_commands "${arguments[@]}" >commands
   # Redis saves nothing and listens on no port: a socket in the scratch folder is the only way to it. Its timers run in real
   # time, and the recorded server is slow: once a second is enough.
-  prepare redis redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no \
+  prepare redis "${common[@]}" -- redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no \
     --dir . --hz 1 --dynamic-hz no --activerehashing no --jemalloc-bg-thread no --loglevel warning
   "${command[@]}" >redis.log &
   server=$!
@@ -175,12 +221,10 @@ done
 
 pageferry=${PAGEFERRY:-$here/../../.build/release/pageferry}
 out=${OUT:-$here}
-cache=${CACHE:-32KiB:8,2MiB:16}
 command -v "$pageferry" >/dev/null || fail "no $pageferry; build it with make build, or set PAGEFERRY"
 [[ -d $out ]] || fail "no folder $out; make it, or set OUT"
 pageferry=$(realpath -- "$(command -v "$pageferry")")
 out=$(realpath -- "$out")
-need valgrind valgrind
 
 scratch=$(mktemp -d)
 command=()

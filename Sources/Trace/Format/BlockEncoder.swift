@@ -191,9 +191,9 @@ struct BlockEncoder: ~Copyable {
     func add<T: FixedWidthInteger & UnsignedInteger>(
       _ column: BlockColumn, _ values: UnsafeMutablePointer<T>, _ count: Int, _ coding: ColumnCoding = .plain
     ) {
-      let column = payload + 8 + column.rawValue * ColumnHead.bytes
       let shape = ColumnHead(values, count, coding)
-      shape.store(at: column)
+      precondition(shape.width <= column.maxWidth)
+      shape.store(at: payload + 8 + column.rawValue * ColumnHead.bytes)
       end += shape.encode(values, count, to: payload + end)
     }
     add(.page, block.page, pages, .differences)
@@ -214,6 +214,8 @@ struct BlockEncoder: ~Copyable {
   private func indexCoding() -> ColumnCoding {
     func bytes(_ coding: ColumnCoding) -> Int {
       let shape = ColumnHead(block.pageIndex, head.records, coding)
+      // Of more than 2^15 pages a difference may be wider than the column.
+      guard shape.width <= BlockColumn.pageIndex.maxWidth else { return .max }
       let raw = plain + TraceFormat.blockHeaderBytes + TraceFormat.payloadHeaderBytes
       let count = shape.encode(block.pageIndex, head.records, to: raw)
       guard let compressor, count > 0 else { return count }
