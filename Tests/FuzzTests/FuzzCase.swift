@@ -64,7 +64,9 @@ private struct FuzzMaker {
   // MARK: The machine
 
   mutating func makeMachine() {
-    writes.append("kernel.rules=\(one(of: KernelRules.allCases).rawValue)")
+    let rules = one(of: KernelRules.allCases)
+    writes.append("kernel.rules=\(rules.rawValue)")
+    if rules == .tpp2021 { writes.append("vm.use_concur_to_demote=\(number(0...1))") }
     cpus = one(of: [1, 1, 2, 2, 3, 4, 8])
     writes.append("hw.cpus=\(cpus)")
     nodes = one(of: [1, 2, 2, 2, 2, 3, 3, 4])
