@@ -1,0 +1,91 @@
+// Engines as flows: which class an engine's data belongs to, and what happens when the set of active flows changes.
+
+import Units
+
+extension DeviceModel {
+  /// The flow class of an operation between two paths.
+  ///
+  /// Descriptors too short to fill an engine's interval cannot use its whole bandwidth; they are told apart in three steps.
+  func flow(_ operation: Operation, reading: Int, writing: Int, size: Int, engine: Int) -> Int32 {
+    let group = Int(engines[engine].group)
+    let kind = Int(operation.rawValue) - 1
+    let step = size > 1024 ? 3 : size > 512 ? 2 : size > 256 ? 1 : 0
+    let place = (((group * 4 + kind) * pathCount + reading) * pathCount + writing) * 4 + step
+    let found = flowTable[place]
+    if found != nothing { return found }
+    let made = flows.add(makeFlow(operation, reading: reading, writing: writing, step: step, engine: engine))
+    flowTable[place] = made
+    return made
+  }
+
+  private func makeFlow(_ operation: Operation, reading: Int, writing: Int, step: Int, engine: Int) -> FlowClass {
+    let device = Int(engines[engine].device)
+    let timing = devices[device].timing
+    let group = groups[Int(engines[engine].group)]
+    var limit = timing.engineBandwidth
+    if step < 3 {
+      let bytes = (256 << step) + timing.descriptorOverheadBytes
+      limit = min(limit, bytes * Picoseconds.second / timing.engineInterval)
+    }
+    // A comparison reads two streams and moves on at half the rate.
+    let streams = operation == .compare ? 2 : 1
+    var flow = FlowClass(
+      limit: limit / streams, firstEngine: group.firstEngine, engineCount: group.engineCount)
+    flow.use(0, weight: 1)
+    if operation.reads {
+      flow.use(Int32(1 + deviceResource(device)), weight: streams)
+      let path = paths[reading]
+      flow.use(Int32(firstLink + 2 * path.link), weight: streams)
+      // Byte picoseconds: a byte is held in a buffer for the round trip.
+      flow.use(group.buffers, weight: max(streams * (path.readLatency + timing.fabricLatency), 1))
+    }
+    if operation.writes {
+      flow.use(Int32(2 + deviceResource(device)), weight: 1)
+      flow.use(Int32(firstLink + 2 * paths[writing].link + 1), weight: 1)
+    }
+    return flow
+  }
+
+  /// Where a device's bandwidths stand among the resources, less one for the platform's.
+  private func deviceResource(_ device: Int) -> Int { 2 * device }
+
+  /// Puts an engine into a flow class, or out of all. When the set of active flows changes, all are given their share anew.
+  func setFlow(_ new: Int32, engine index: Int) {
+    let old = engines[index].flow
+    if old == new { return }
+    engines[index].flow = nothing
+    flows.move(from: old, to: new)
+    shareAnew()
+    engines[index].flow = new
+  }
+
+  /// Shares bandwidth among the active flows, and moves the ends of those whose pace changed.
+  private func shareAnew() {
+    flows.share(into: paces)
+    for position in 0..<flows.activeCount {
+      let name = flows.activeClass(position)
+      let flow = flows.classes + Int(name)
+      let pace = paces[position]
+      if flow.pointee.pace == pace { continue }
+      flow.pointee.pace = pace
+      let first = Int(flow.pointee.firstEngine)
+      for index in first..<first + Int(flow.pointee.engineCount) where engines[index].flow == name {
+        retime(engines + index, index, pace: pace)
+      }
+    }
+  }
+
+  private func retime(_ engine: UnsafeMutablePointer<EngineState>, _ index: Int, pace: Int) {
+    if engine.pointee.stage != .moving || engine.pointee.event < 0 { return }
+    if engine.pointee.dataEnd > now {
+      let left = engine.pointee.dataEnd - now
+      let scaled = left.multipliedFullWidth(by: pace)
+      engine.pointee.dataEnd = now + engine.pointee.pace.dividingFullWidth((scaled.high, scaled.low)).quotient
+    }
+    engine.pointee.pace = pace
+    let end = max(engine.pointee.dataEnd, engine.pointee.busyUntil, now)
+    if end == engine.pointee.event { return }
+    engine.pointee.event = end
+    schedule(.end, index, at: end)
+  }
+}
