@@ -115,7 +115,8 @@ extension DeviceConfiguration {
     _ queue: QueueConfiguration, _ index: Int,
     _ require: (Bool, UInt8, @autoclosure () -> String) throws(DeviceConfigurationError) -> Void
   ) throws(DeviceConfigurationError) {
-    try require(groups.indices.contains(queue.group), 0x16, "queue \(index) is in group \(queue.group), which is not there")
+    try require(
+      groups.indices.contains(queue.group), 0x16, "queue \(index) is in group \(queue.group), which is not there")
     try require(queue.size > 0, 0x22, "queue \(index) has no entries")
     try require((1...15).contains(queue.priority), 0x23, "queue \(index) has priority \(queue.priority); write 1 to 15")
     try require(!queue.blockOnFault || pageRequests, 0x25, "queue \(index) waits for pages, but page requests are off")
@@ -146,7 +147,8 @@ extension DeviceTiming {
     else {
       throw DeviceConfigurationError(
         status: 0x11,
-        description: "the device's timing is out of range: spans are 0 to 1 s, engineInterval at least 1 ps, rates 1 GB/s to 10 TB/s, "
+        description:
+          "the device's timing is out of range: spans are 0 to 1 s, engineInterval at least 1 ps, rates 1 GB/s to 10 TB/s, "
           + "descriptors in progress 1 to 4096")
     }
   }

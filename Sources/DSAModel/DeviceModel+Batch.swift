@@ -99,7 +99,9 @@ extension DeviceModel {
   private func finishBatchIfDone(_ batch: Int) {
     let state = slots + batch
     let isStopped = state.pointee.status != .none
-    if state.pointee.running > 0 || (state.pointee.issued < state.pointee.descriptor.descriptorCount && !isStopped) { return }
+    if state.pointee.running > 0 || (state.pointee.issued < state.pointee.descriptor.descriptorCount && !isStopped) {
+      return
+    }
     if state.pointee.isWaiting || state.pointee.isEnding { return }
     state.pointee.isEnding = true
     if !isStopped { state.pointee.status = state.pointee.hasFailedMember ? .batchFailed : .success }
@@ -112,7 +114,9 @@ extension DeviceModel {
 
   /// Whether a page of a list is there. If not, it is asked for, or the batch stops with status 6.
   private func canReadList(_ batch: Int, at address: UInt64) -> Bool {
-    if memory.accessible(address, length: Descriptor.size, isWrite: false, fromEnd: false) >= Descriptor.size { return true }
+    if memory.accessible(address, length: Descriptor.size, isWrite: false, fromEnd: false) >= Descriptor.size {
+      return true
+    }
     let device = Int(engines[Int(slots[batch].engine)].device)
     counts[device].pageFaults += 1
     slots[batch].faultAddress = address

@@ -52,7 +52,8 @@ extension DeviceModel {
     if !isWanted { return true }
     let address = descriptor.recordAddress
     if !descriptor.flags.contains(.recordAddressValid) {
-      report(status, device: device, queue: queues[Int(state.pointee.queue)].index, opcode: descriptor.opcode, address: 0)
+      report(
+        status, device: device, queue: queues[Int(state.pointee.queue)].index, opcode: descriptor.opcode, address: 0)
       return true
     }
     if address & 31 != 0 {
@@ -63,7 +64,8 @@ extension DeviceModel {
         address: address)
       return true
     }
-    if memory.accessible(address, length: CompletionRecord.size, isWrite: true, fromEnd: false) < CompletionRecord.size {
+    if memory.accessible(address, length: CompletionRecord.size, isWrite: true, fromEnd: false) < CompletionRecord.size
+    {
       return recordFaults(slot, device: device)
     }
     counts[device].recordWrites += 1

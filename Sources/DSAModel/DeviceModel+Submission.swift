@@ -36,7 +36,8 @@ extension DeviceModel {
   /// - Returns: what became of it; a CPU that posted it never learns.
   @discardableResult
   public func submit(
-    _ descriptor: Descriptor, device: Int, queue number: Int, portal: PortalKind = .limited, write: PortalWrite = .posted,
+    _ descriptor: Descriptor, device: Int, queue number: Int, portal: PortalKind = .limited,
+    write: PortalWrite = .posted,
     at time: Picoseconds
   ) -> PortalAnswer {
     advance(to: time)

@@ -54,7 +54,7 @@ public struct DeviceTiming: Equatable, Sendable {
   public var partialLineTime = 370 * Picoseconds.nanosecond
   /// From an access to a page that is not there to the record that says so. S1: fitted to 4.1 us for a partial completion, a CPU's
   /// touch (1.21 us) and a new submission.
-  public var faultLatency = 2 * Picoseconds.microsecond
+  public var faultLatency = 1_400 * Picoseconds.nanosecond
   /// From a page request to its answer, the kernel's fault handling included. S1: 13.8 us a page.
   public var pageRequestLatency = 13_600 * Picoseconds.nanosecond
   /// From the record to the interrupt's handler. Uncalibrated.

@@ -36,7 +36,8 @@ struct ModelLayout {
     else {
       throw DeviceConfigurationError(
         status: 0x11,
-        description: "a model has 1 to 16 devices, paths and links; latencies are 0 to 1 ms, rates 1 GB/s to 10 TB/s, and each "
+        description:
+          "a model has 1 to 16 devices, paths and links; latencies are 0 to 1 ms, rates 1 GB/s to 10 TB/s, and each "
           + "path names a link that is there")
     }
   }
@@ -97,8 +98,10 @@ struct ModelLayout {
       isDedicated = false
     }
     let check = DescriptorCheck(
-      maxTransfer: min(queue.maxTransfer, configuration.maxTransfer), maxBatch: min(queue.maxBatch, configuration.maxBatch),
-      interruptHandles: configuration.interruptHandles, blockOnFault: queue.blockOnFault, isPrivileged: queue.isPrivileged,
+      maxTransfer: min(queue.maxTransfer, configuration.maxTransfer),
+      maxBatch: min(queue.maxBatch, configuration.maxBatch),
+      interruptHandles: configuration.interruptHandles, blockOnFault: queue.blockOnFault,
+      isPrivileged: queue.isPrivileged,
       allowsOverlap: configuration.allowsOverlap)
     return QueueState(
       device: Int32(device), group: Int32(group), index: Int32(number), isDedicated: isDedicated, size: queue.size,

@@ -33,7 +33,7 @@ final class Loop {
     var next = 0
     var start = 0
     var done = 0
-    let skipped = operations / 4
+    let skipped = operations / 2
     func submit(_ slot: Int) {
       var descriptor = make(next, slot)
       descriptor.recordAddress = rig.record(slot)

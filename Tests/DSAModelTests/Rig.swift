@@ -69,7 +69,9 @@ final class Rig {
     return Descriptor(.batch, flags: flags, source: address, size: UInt32(members.count))
   }
 
-  func copy(from: UInt64, to: UInt64, _ size: Int, record index: Int = 0, flags: DescriptorFlags = recorded) -> Descriptor {
+  func copy(from: UInt64, to: UInt64, _ size: Int, record index: Int = 0, flags: DescriptorFlags = recorded)
+    -> Descriptor
+  {
     Descriptor(.memmove, flags: flags, record: record(index), source: from, destination: to, size: UInt32(size))
   }
 }
