@@ -118,6 +118,9 @@ struct Benchmark {
       Benchmark(name: "trace-reader") {
         Outcome(lines: try TraceReading.measure(records: quick ? mi : 8 * mi, rounds: rounds))
       },
+      Benchmark(name: "dsa") {
+        Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
+      },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
       Benchmark(name: "replay/16Mi") { try replay(pages: 16 * mi, quick: quick) },
     ]

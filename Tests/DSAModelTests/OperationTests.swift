@@ -236,6 +236,60 @@ import Units
     #expect(rig.model.inFlight == 0)
   }
 
+  // MARK: Limits of engines
+
+  @Test(arguments: [0, 1, 2, 3])
+  func atTheWorkLimitDispatchStallsAndTheQueueFills(shift: Int) throws {
+    var device = DeviceConfiguration()
+    device.queues[0].size = 8
+    device.groups[0].engines = 1
+    device.groups[0].workLimitShift = shift
+    let rig = try Rig([device])
+    // The first is long; what the engine holds behind it leaves the queue, eight more stay in it, the rest is dropped.
+    let limit = device.timing.workInProgress >> shift
+    for index in 0..<40 {
+      rig.model.submit(
+        rig.copy(from: Rig.data, to: 0x20_0000, index == 0 ? 1 << 20 : 64, record: index), device: 0, queue: 0,
+        at: index * 100 * .nanosecond)
+    }
+    #expect(rig.model.counters(of: 0).dropped == 40 - limit - 8)
+    #expect(rig.model.occupancy(device: 0, queue: 0) == 8)
+    rig.model.finish()
+    #expect(rig.model.counters(of: 0).successes == limit + 8)
+  }
+
+  @Test func anEngineOverlapsTheLatenciesOfItsDescriptors() throws {
+    var device = DeviceConfiguration()
+    device.groups[0].engines = 1
+    let rig = try Rig([device])
+    rig.run(rig.copy(from: Rig.data, to: 0x10_0000, 64))
+    rig.run(rig.copy(from: Rig.data, to: 0x10_0000, 64))
+    let start = rig.model.now
+    rig.run(rig.copy(from: Rig.data, to: 0x10_0000, 64))
+    let alone = rig.model.now - start
+    for index in 0..<100 {
+      rig.model.submit(
+        rig.copy(from: Rig.data, to: 0x10_0000, 64, record: index), device: 0, queue: 0, at: start + alone)
+    }
+    let all = rig.model.finish() - start - alone
+    // Alone 0.6 us each; together one every 45 ns.
+    #expect(all < alone + 100 * 46 * .nanosecond && all >= 99 * 45 * .nanosecond, "\(alone) alone, \(all) for 100")
+  }
+
+  @Test func memoryFartherAwayTakesLongerAndTranslationsThatMissToo() throws {
+    func time(_ path: DevicePath, again: Bool = false) throws -> Picoseconds {
+      let rig = try Rig(paths: [path])
+      if again { rig.run(rig.copy(from: Rig.data, to: 0x10_0000, 64)) }
+      let start = rig.model.now
+      rig.run(rig.copy(from: Rig.data, to: 0x10_0000, 64))
+      return rig.model.now - start
+    }
+    let near = try time(Rig.dram)
+    let far = try time(DevicePath(readLatency: 300 * .nanosecond, writeLatency: 180 * .nanosecond))
+    #expect(far - near == 288 * .nanosecond)
+    #expect(near - (try time(Rig.dram, again: true)) == DeviceTiming().translationLatency)
+  }
+
   // MARK: Portals
 
   @Test func aPortalSpacesItsWrites() throws {

@@ -191,7 +191,7 @@ final class LoggedMemory: DeviceMemory {
   @Test(arguments: 0..<24 as Range<UInt64>)
   func nothingIsLostOrTornAndASeedSaysItAll(seed: UInt64) throws {
     let first = try run(seed: seed)
-    #expect(first.times.count > 10)
+    #expect(!first.times.isEmpty)
     if seed < 6 { #expect(try run(seed: seed) == first) }
   }
 }
