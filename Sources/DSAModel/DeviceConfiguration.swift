@@ -82,8 +82,11 @@ extension DeviceConfiguration {
       if !holds { throw DeviceConfigurationError(status: status, description: text()) }
     }
     try require(
-      (1...16).contains(engines) && (1...16).contains(maxGroups) && (1...64).contains(maxQueues) && entries >= 1, 0x11,
-      "a device has 1 to 16 engines and groups, 1 to 64 queues and at least one entry")
+      (1...16).contains(engines) && (1...16).contains(maxGroups) && (1...64).contains(maxQueues)
+        && (1...4096).contains(entries) && (4...4096).contains(readBuffers) && (1...1 << 31).contains(maxTransfer)
+        && (1...1 << 16).contains(maxBatch), 0x11,
+      "a device has 1 to 16 engines and groups, 1 to 64 queues, 1 to 4096 entries, 4 to 4096 read buffers, transfers up to "
+        + "2 GiB and batches up to 65536")
     let sum = queues.reduce(0) { $0 &+ max($1.size, 0) }
     try require(sum <= entries, 0x14, "the queues have \(sum) entries in all, the device has \(entries)")
     try require(
@@ -142,7 +145,7 @@ extension DeviceTiming {
     guard spans.allSatisfy({ $0 >= 0 && $0 <= .second }), rates.allSatisfy(DeviceTiming.rates.contains),
       engineInterval >= 1, deviceInterval >= 0, engineInterval <= .second, deviceInterval <= .second,
       (1...4096).contains(workInProgress), (1...4096).contains(batchesInProgress),
-      (0...1 << 20).contains(descriptorOverheadBytes), (1...4096).contains(readBufferBytes),
+      (0...1 << 20).contains(descriptorOverheadBytes), (1...256).contains(readBufferBytes),
       (1...4096).contains(spreadLines), (0...1 << 20).contains(exposedCrossings)
     else {
       throw DeviceConfigurationError(

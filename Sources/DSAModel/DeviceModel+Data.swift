@@ -15,21 +15,25 @@ extension DeviceModel {
     var ready = now + timing.pointee.timing.decodeLatency
     if operation != .none {
       let size = Int(descriptor.transferSize)
-      let reading = readPath(descriptor, operation, size: size, device: device)
-      let writing = operation.writes ? memory.path(of: descriptor.destination, length: size, from: device) : reading
+      // A fill reads nothing, a comparison with a pattern has one operand, a comparison reads both.
+      let second =
+        operation == .comparePattern ? 0 : memory.path(of: descriptor.destination, length: size, from: device)
+      let first = operation == .fill ? 0 : memory.path(of: descriptor.source, length: size, from: device)
       if !translateOperands(descriptor, operation, size: size, engine: engine) {
         ready += timing.pointee.timing.translationLatency
       }
       let spread = Self.spread(size, timing.pointee.timing)
       if operation.reads {
         let pages = Int(((descriptor.source & 4095) &+ UInt64(size) &+ 4095) >> 12)
-        ready += paths[reading].readLatency + timing.pointee.timing.fabricLatency + timing.pointee.timing.readLatency
+        var latency = paths[first].readLatency
+        if operation == .compare { latency = max(latency, paths[second].readLatency) }
+        ready += latency + timing.pointee.timing.fabricLatency + timing.pointee.timing.readLatency
         ready += spread + min(pages - 1, timing.pointee.timing.exposedCrossings) * timing.pointee.timing.crossingLatency
       }
-      if operation.writes { slots[slot].tail = paths[writing].writeLatency + spread }
+      if operation.writes { slots[slot].tail = paths[second].writeLatency + spread }
       slots[slot].isBackward =
         operation == .memmove && descriptor.destination > descriptor.source && DescriptorCheck.overlap(descriptor)
-      slots[slot].flow = flow(operation, reading: reading, writing: writing, size: size, engine: engine)
+      slots[slot].flow = flow(operation, first: first, second: second, size: size, engine: engine)
       countOperands(operation, device: device)
     }
     slots[slot].ready = ready
@@ -45,16 +49,6 @@ extension DeviceModel {
     case .comparePattern: .comparePattern
     default: .none
     }
-  }
-
-  /// The farther of the paths that are read; of a fill, its destination's.
-  @inline(__always)
-  private func readPath(_ descriptor: Descriptor, _ operation: Operation, size: Int, device: Int) -> Int {
-    if operation == .fill { return memory.path(of: descriptor.destination, length: size, from: device) }
-    let first = memory.path(of: descriptor.source, length: size, from: device)
-    if operation != .compare { return first }
-    let second = memory.path(of: descriptor.destination, length: size, from: device)
-    return paths[second].readLatency > paths[first].readLatency ? second : first
   }
 
   /// - Returns: whether the pages that the first data waits for were remembered.

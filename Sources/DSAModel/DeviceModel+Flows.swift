@@ -6,19 +6,22 @@ extension DeviceModel {
   /// The flow class of an operation between two paths.
   ///
   /// Descriptors too short to fill an engine's interval cannot use its whole bandwidth; they are told apart in three steps.
-  func flow(_ operation: Operation, reading: Int, writing: Int, size: Int, engine: Int) -> Int32 {
+  /// - Parameters:
+  ///   - first: path of the source; 0 when there is none.
+  ///   - second: path of the destination or the second source; 0 when there is none.
+  func flow(_ operation: Operation, first: Int, second: Int, size: Int, engine: Int) -> Int32 {
     let group = Int(engines[engine].group)
     let kind = Int(operation.rawValue) - 1
     let step = size > 1024 ? 3 : size > 512 ? 2 : size > 256 ? 1 : 0
-    let place = (((group * 4 + kind) * pathCount + reading) * pathCount + writing) * 4 + step
+    let place = (((group * 4 + kind) * pathCount + first) * pathCount + second) * 4 + step
     let found = flowTable[place]
     if found != nothing { return found }
-    let made = flows.add(makeFlow(operation, reading: reading, writing: writing, step: step, engine: engine))
+    let made = flows.add(makeFlow(operation, first: first, second: second, step: step, engine: engine))
     flowTable[place] = made
     return made
   }
 
-  private func makeFlow(_ operation: Operation, reading: Int, writing: Int, step: Int, engine: Int) -> FlowClass {
+  private func makeFlow(_ operation: Operation, first: Int, second: Int, step: Int, engine: Int) -> FlowClass {
     let device = Int(engines[engine].device)
     let timing = devices[device].timing
     let group = groups[Int(engines[engine].group)]
@@ -32,22 +35,21 @@ extension DeviceModel {
     var flow = FlowClass(
       limit: limit / streams, firstEngine: group.firstEngine, engineCount: group.engineCount)
     flow.use(0, weight: 1)
-    if operation.reads {
-      flow.use(Int32(1 + deviceResource(device)), weight: streams)
-      let path = paths[reading]
-      flow.use(Int32(firstLink + 2 * path.link), weight: streams)
+    let resource = Int32(1 + 2 * device)
+    func read(_ path: Int) {
+      flow.use(resource, weight: 1)
+      flow.use(Int32(firstLink + 2 * paths[path].link), weight: 1)
       // Byte picoseconds: a byte is held in a buffer for the round trip.
-      flow.use(group.buffers, weight: max(streams * (path.readLatency + timing.fabricLatency), 1))
+      flow.use(group.buffers, weight: max(paths[path].readLatency + timing.fabricLatency, 1))
     }
+    if operation.reads { read(first) }
+    if operation == .compare { read(second) }
     if operation.writes {
-      flow.use(Int32(2 + deviceResource(device)), weight: 1)
-      flow.use(Int32(firstLink + 2 * paths[writing].link + 1), weight: 1)
+      flow.use(resource + 1, weight: 1)
+      flow.use(Int32(firstLink + 2 * paths[second].link + 1), weight: 1)
     }
     return flow
   }
-
-  /// Where a device's bandwidths stand among the resources, less one for the platform's.
-  private func deviceResource(_ device: Int) -> Int { 2 * device }
 
   /// Puts an engine into a flow class, or out of all. When the set of active flows changes, all are given their share anew.
   func setFlow(_ new: Int32, engine index: Int) {

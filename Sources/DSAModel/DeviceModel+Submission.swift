@@ -25,14 +25,17 @@ public enum PortalAnswer: Equatable, Sendable {
   case retry
   /// A posted write to a full dedicated queue: gone, and SWERROR says so. The CPU is told nothing.
   case dropped
-  /// A posted write to a shared queue, or to a device that is not there: gone without a trace. The CPU is told nothing.
+  /// A posted write to a shared queue, to a queue or device that is not there: gone without a trace. The CPU is told nothing.
   case discarded
 }
 
 extension DeviceModel {
   /// Writes one descriptor to a portal at `time`, and advances the model to it.
   ///
-  /// - Parameter time: when the queue takes it; before `now` it counts as `now`.
+  /// - Parameters:
+  ///   - device: 0..<configurations.count.
+  ///   - queue: its place in the device's configuration; one that is not there discards posted writes and answers Retry.
+  ///   - time: when the queue takes it; before `now` it counts as `now`.
   /// - Returns: what became of it; a CPU that posted it never learns.
   @discardableResult
   public func submit(
@@ -41,7 +44,14 @@ extension DeviceModel {
     at time: Picoseconds
   ) -> PortalAnswer {
     advance(to: time)
-    let queue = index(of: number, device: device)
+    guard let queue = place(of: number, device: device) else {
+      if write == .posted {
+        counts[device].discarded += 1
+        return .discarded
+      }
+      if portal == .limited { counts[device].retriesLimited += 1 } else { counts[device].retriesUnlimited += 1 }
+      return .retry
+    }
     var descriptor = descriptor
     switch write {
     case .posted: return post(descriptor, queue: queue)
@@ -62,8 +72,11 @@ extension DeviceModel {
   public func post(
     _ descriptors: Span<Descriptor>, device: Int, queue number: Int, at time: Picoseconds, interval: Picoseconds
   ) -> Picoseconds {
-    let queue = index(of: number, device: device)
     var at = max(time, now)
+    guard let queue = place(of: number, device: device) else {
+      counts[device].discarded += descriptors.count
+      return at + descriptors.count * interval
+    }
     for position in descriptors.indices {
       let slot = makeSlot(descriptors[position], queue: queue, ready: at)
       schedule(.arrival, slot, at: at)

@@ -11,6 +11,9 @@ import Units
 /// first data, passes the engine's data stage (serial, at the pace that the flows' sharing gives), and its record becomes
 /// visible. Everything but the data stage overlaps with other descriptors. Nothing happens for single bytes or lines.
 ///
+/// Not in the model: operations beyond memmove, fill and the comparisons (status 0x10), event logs, and any effect on time of
+/// cache control, destination readback, strict ordering and traffic classes.
+///
 /// Same configuration, submissions and fault plan: same records at the same times. One model belongs to one thread.
 public final class DeviceModel<Memory: DeviceMemory> {
   public let memory: Memory
@@ -46,7 +49,7 @@ public final class DeviceModel<Memory: DeviceMemory> {
   let pathCount: Int
   /// Resource of a link's reading; its writing is the next. The platform is resource 0, devices follow.
   let firstLink: Int
-  /// Flow class by group, operation, path of the reading, path of the writing, and demand; `nothing` when not yet made.
+  /// Flow class by group, operation, paths of both operands, and demand; `nothing` when not yet made.
   let flowTable: UnsafeMutablePointer<Int32>
   let flowTableSize: Int
 
@@ -195,19 +198,23 @@ public final class DeviceModel<Memory: DeviceMemory> {
   public func isGone(_ device: Int) -> Bool { devices[device].isGone }
 
   /// Entries of a queue that are occupied: submitted and not yet dispatched.
-  public func occupancy(device: Int, queue: Int) -> Int { queues[index(of: queue, device: device)].occupancy }
+  public func occupancy(device: Int, queue: Int) -> Int {
+    guard let place = place(of: queue, device: device) else { return 0 }
+    return queues[place].occupancy
+  }
 
   /// Changes the threshold of a shared queue; the one field that may change while the queue is enabled. 0 closes the limited
   /// portal, more than the size counts as the size.
   public func setThreshold(_ threshold: Int, device: Int, queue: Int) {
-    let state = queues + index(of: queue, device: device)
+    guard let place = place(of: queue, device: device) else { return }
+    let state = queues + place
     state.pointee.threshold = max(0, min(threshold, state.pointee.size))
   }
 
-  /// Where a device's queue stands in the table.
-  func index(of queue: Int, device: Int) -> Int {
+  /// Where a device's queue stands in the table; nil when it has no such queue.
+  func place(of queue: Int, device: Int) -> Int? {
     precondition(device >= 0 && device < deviceCount, "no such device")
-    precondition(queue >= 0 && queue < Int(devices[device].queueCount), "no such queue")
+    if queue < 0 || queue >= Int(devices[device].queueCount) { return nil }
     return Int(queueOrder[Int(devices[device].firstQueue) + queue])
   }
 

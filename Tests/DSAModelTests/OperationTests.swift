@@ -308,6 +308,30 @@ import Units
     #expect(last - fifth == 4 * ModelPortal<FlatMemory>.postedInterval)
   }
 
+  @Test func aQueueThatIsNotThereTakesNothing() throws {
+    let rig = try Rig()
+    #expect(rig.model.submit(Descriptor(.noOp), device: 0, queue: 1, at: 0) == .discarded)
+    #expect(rig.model.submit(Descriptor(.noOp), device: 0, queue: -1, write: .enqcmds, at: 0) == .retry)
+    let counters = rig.model.counters(of: 0)
+    #expect(counters.discarded == 1 && counters.retries == 1 && counters.submissions == 2)
+  }
+
+  @Test func aComparisonBetweenTwoMemoriesReadsOnBothLinks() throws {
+    // Each link gives 10 GB/s: operands on one link share it, on two they do not.
+    let paths = [
+      DevicePath(readLatency: 50 * .nanosecond, link: 0), DevicePath(readLatency: 50 * .nanosecond, link: 1),
+    ]
+    let links = [DeviceLink](
+      repeating: DeviceLink(readBandwidth: 10_000_000_000, writeBandwidth: 10_000_000_000), count: 2)
+    func time(_ second: UInt64) throws -> Picoseconds {
+      let rig = try Rig(size: 16 << 20, paths: paths, links: links, regions: [(start: 8 << 20, path: 1)])
+      rig.run(Descriptor(.compare, flags: recorded, source: Rig.data, destination: second, size: 1 << 20))
+      return rig.model.now
+    }
+    #expect(abs(try time(0x20_0000) - 210 * .microsecond) < 2 * .microsecond)
+    #expect(abs(try time(8 << 20) - 106 * .microsecond) < 2 * .microsecond)
+  }
+
   @Test func aPortalOfASharedQueueStopsAtRetry() throws {
     let rig = try Rig([shared(threshold: 2, size: 8, engines: 1)])
     let portal = ModelPortal(rig.model, device: 0, queue: 0, pasid: 3, interval: 1)
