@@ -77,9 +77,12 @@ extension DeviceModel {
       counts[device].discarded += descriptors.count
       return at + descriptors.count * interval
     }
+    // One event for all: each arrival schedules the next.
+    var last: Int?
     for position in descriptors.indices {
       let slot = makeSlot(descriptors[position], queue: queue, ready: at)
-      schedule(.arrival, slot, at: at)
+      if let last { slots[last].next = Int32(slot) } else { schedule(.arrival, slot, at: at) }
+      last = slot
       at += interval
     }
     return at
@@ -89,8 +92,10 @@ extension DeviceModel {
   func arrive(_ slot: Int) {
     let descriptor = slots[slot].descriptor
     let queue = Int(slots[slot].queue)
+    let next = slots[slot].next
     free(slot)
     post(descriptor, queue: queue)
+    if next != nothing { schedule(.arrival, Int(next), at: slots[Int(next)].ready) }
   }
 
   @discardableResult

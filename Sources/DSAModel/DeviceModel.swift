@@ -111,8 +111,7 @@ public final class DeviceModel<Memory: DeviceMemory> {
     while let event = events.first {
       let (kind, index) = Self.decode(event.payload)
       // Ends that a change of pace has moved.
-      let isOfEngine = kind == .start || kind == .end || kind == .answer
-      if !isOfEngine || engines[index].event == event.time { return event.time }
+      if !isOfEngine(kind) || engines[index].event == event.time { return event.time }
       _ = events.pop()
     }
     return .max
@@ -129,17 +128,16 @@ public final class DeviceModel<Memory: DeviceMemory> {
   }
 
   /// Lets everything happen that is under way.
-  /// - Returns: when the last of it happened.
+  /// - Returns: when the last of it happened, which is then `now`.
   @discardableResult
   public func finish() -> Picoseconds {
-    var last = now
-    while events.count > 0 {
-      let time = nextEventTime
-      if time == .max { break }
-      last = time
-      advance(to: time)
+    while let event = events.pop() {
+      let (kind, index) = Self.decode(event.payload)
+      if isOfEngine(kind) && engines[index].event != event.time { continue }
+      now = max(now, event.time)
+      handle(kind, index)
     }
-    return last
+    return now
   }
 
   @inline(__always)
@@ -177,6 +175,9 @@ public final class DeviceModel<Memory: DeviceMemory> {
       free(index)
     }
   }
+
+  @inline(__always)
+  private func isOfEngine(_ kind: EventKind) -> Bool { kind == .start || kind == .end || kind == .answer }
 
   /// Whether an engine's event is the one it waits for: a change of pace leaves the old one in the queue.
   @inline(__always)

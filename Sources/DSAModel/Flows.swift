@@ -20,6 +20,8 @@ struct FlowClass {
   var position: Int32 = -1
   /// Femtoseconds a byte, of each of its flows.
   var pace = 0
+  /// The pace when no other class is active, by number of flows; 0 when not yet known.
+  var alone = InlineArray<8, Int>(repeating: 0)
   var firstEngine: Int32
   var engineCount: Int32
 
@@ -125,6 +127,20 @@ struct Flows: ~Copyable {
 
   /// Shares all capacities among the active flows, and writes the new paces to `paces` by position.
   func share(into paces: UnsafeMutablePointer<Int>) {
+    if activeCount != 1 { return fill(paces) }
+    // One device at work, by far the most frequent case: remembered.
+    let flow = classes + Int(active[0])
+    let count = flow.pointee.count
+    if count >= 8 { return fill(paces) }
+    if flow.pointee.alone[count] == 0 {
+      fill(paces)
+      flow.pointee.alone[count] = paces[0]
+    }
+    paces[0] = flow.pointee.alone[count]
+  }
+
+  /// Progressive filling.
+  private func fill(_ paces: UnsafeMutablePointer<Int>) {
     for index in 0..<activeCount {
       let flow = classes + Int(active[index])
       growing[index] = active[index]
