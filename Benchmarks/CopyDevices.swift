@@ -19,7 +19,7 @@ enum CopyDevices {
       }
       let name =
         "\(isBatched ? "batched" : "single") \(ByteSize.text(size)), \(devices) device\(devices == 1 ? "" : "s")"
-      return Measurement("dsa/\(name)", unit: "ns/descriptor", times, limit: "zipf bare", limit, bar: 300)
+      return Measurement("dsa/\(name)", unit: "ns/descriptor", times, limit: "zipf bare", limit, bar: 150)
     }
   }
 }

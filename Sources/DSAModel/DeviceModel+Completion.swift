@@ -8,7 +8,8 @@ extension DeviceModel {
   func finishWork(_ slot: Int, at time: Picoseconds) {
     let device = Int(engines[Int(slots[slot].engine)].device)
     let at = max(time, slots[slot].recordReady) + devices[device].timing.recordLatency
-    schedule(.record, slot, at: at)
+    // Work may have ended while the engine was still held.
+    schedule(.record, slot, at: max(at, now))
   }
 
   /// Writes a descriptor's record, and frees what it held.

@@ -229,7 +229,7 @@ extension DeviceModel {
     let timing = devices + Int(engine.pointee.device)
     engine.pointee.work.removeFirst(slots)
     let fault = isFault ? timing.pointee.timing.faultLatency : 0
-    finishWork(slot, at: max(now, engine.pointee.dataEnd + slots[slot].tail) + fault)
+    finishWork(slot, at: engine.pointee.dataEnd + slots[slot].tail + fault)
     let head = engine.pointee.work.head
     // The class stays when the next descriptor follows at once with the same one.
     let canFollow =

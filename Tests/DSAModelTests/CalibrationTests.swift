@@ -192,6 +192,32 @@ struct CalibrationTests {
     return Double((chunks - warm) * chunk) / Double(now - start) * 1e12
   }
 
+  @Test func hugePages() throws {
+    var points: [Point] = []
+    for row in try Measurements.rows("huge-page-split-latency.csv") {
+      let (size, count) = (try #require(Int(row[0])), try #require(Int(row[1])))
+      let rig = try Rig(
+        [DeviceConfiguration](repeating: DeviceConfiguration(), count: count), size: 6 << 20,
+        paths: [DevicePath(readLatency: Self.s3.distance)])
+      rig.memory.movesData = false
+      let piece = size / count
+      var now = 0
+      for index in 0..<count {
+        let portal = ModelPortal(rig.model, device: index, queue: 0, interval: Self.s3.issue)
+        portal.now = now
+        var descriptor = copy(piece, from: index * piece, to: (3 << 20) + index * piece)
+        descriptor.recordAddress = rig.record(index)
+        let one = [descriptor]
+        _ = portal.submit(one.span)
+        now = portal.now
+      }
+      let end = try (0..<count).map { try #require(rig.wait($0)) }.max() ?? 0
+      points.append(
+        Point(name: "2 MiB over \(count), us", measured: try #require(Double(row[2])), modelled: Double(end) / 1e6))
+    }
+    #expect(summary("one huge page split over devices", points) < 10)
+  }
+
   @Test func faults() throws {
     // Sequential 32 KiB copies to pages that are not there; the CPU's touch (1.21 us) and the disk (527 us) are given.
     let touch = 1_210 * Picoseconds.nanosecond

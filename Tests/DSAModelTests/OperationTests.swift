@@ -276,6 +276,14 @@ import Units
     #expect(all < alone + 100 * 46 * .nanosecond && all >= 99 * 45 * .nanosecond, "\(alone) alone, \(all) for 100")
   }
 
+  @Test func aNoOpTakesItsWayToTheEngineAndItsRecord() throws {
+    let rig = try Rig()
+    rig.run(Descriptor(.noOp, flags: recorded))
+    #expect(rig.model.now == 410 * .nanosecond)
+    rig.run(Descriptor(.noOp, flags: recorded))
+    #expect(rig.model.now == 650 * .nanosecond)
+  }
+
   @Test func memoryFartherAwayTakesLongerAndTranslationsThatMissToo() throws {
     func time(_ path: DevicePath, again: Bool = false) throws -> Picoseconds {
       let rig = try Rig(paths: [path])
