@@ -25,6 +25,10 @@ let package = Package(
     .target(name: "Sysctl", dependencies: ["Units"]),
     .target(name: "Events", dependencies: ["Units"]),
 
+    // The copy engine: what a descriptor is, and a device that takes them in modelled time.
+    .target(name: "DSAFormat"),
+    .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Units"], swiftSettings: model),
+
     // The model.
     .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
@@ -74,8 +78,9 @@ let package = Package(
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
-        "Events", "Units", "LimitLoops", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "DSAModel",
+        "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
@@ -90,6 +95,9 @@ let package = Package(
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+    .testTarget(name: "EventsTests", dependencies: ["Events"]),
+    .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
+    .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),

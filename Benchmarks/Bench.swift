@@ -122,6 +122,9 @@ struct Benchmark {
       Benchmark(name: "trace-import") {
         Outcome(lines: try TraceImporting.measure(bytes: quick ? 16 * mi : 128 * mi, rounds: quick ? 3 : 7))
       },
+      Benchmark(name: "dsa") {
+        Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
+      },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
       Benchmark(name: "replay/16Mi") { try replay(pages: 16 * mi, quick: quick) },
     ]
