@@ -1,13 +1,12 @@
 // Reading a trace, against copying what it decodes to.
 
-import Events
 import Trace
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// A trace of random records on disk, and the same decoded in memory.
+/// A trace on disk, and as many bytes as it has decoded in memory.
 final class TraceReading {
   private let path: String
   private let records: Int
@@ -18,7 +17,7 @@ final class TraceReading {
   private let block = TraceBlock()
   private(set) var bytesOnDisk = 0
 
-  /// Records of a cache-filtered program: pages by a Zipf-like law, runs over lines, gaps of a few hundred instructions, some repeats.
+  /// The recorded traces of the repository one behind the other, again and again; some are filtered by a TLB too.
   init(records: Int, level: Int) throws {
     self.records = records
     path = "/tmp/pageferry-bench-\(getpid())-\(level).pft"
@@ -27,17 +26,15 @@ final class TraceReading {
     target = .allocate(byteCount: TraceBlock.capacity * bytesPerRecord, alignment: 64)
     elsewhere = .allocate(byteCount: records * bytesPerRecord, alignment: 64)
     memset(elsewhere, 1, records * bytesPerRecord)
-    var random = SplitMix64(seed: 7)
-    var writer = try TraceWriter(path: path, layout: TraceLayout(granuleShift: 6, isCacheFiltered: true), level: level)
-    var page: UInt64 = 0
-    for i in 0..<records {
-      let draw = random.next()
-      if draw & 3 == 0 { page = (random.next() >> 40) >> (draw >> 2 & 7) }
-      let repeats = draw >> 8 & 7 == 0 ? UInt32(draw >> 16 & 31) : 0
-      try writer.append(
-        TraceRecord(
-          address: 0x7F00_0000_0000 + page << 12 + UInt64(i & 63) << 6, isWrite: draw >> 24 & 3 == 0,
-          gap: UInt32(draw >> 32 & 1023), repeats: repeats, repeatWrites: repeats / 2))
+    let layout = TraceLayout(granuleShift: 6, isCacheFiltered: true, hasTouches: true)
+    var writer = try TraceWriter(path: path, layout: layout, level: level)
+    while writer.records < records {
+      for name in ["sqlite-shop", "graph", "sort", "python", "redis"] {
+        var reader = try TraceReader(path: "workloads/traces/\(name).pft")
+        while writer.records < records, try reader.next(into: block) {
+          for i in 0..<min(block.count, records - writer.records) { try writer.append(block[i]) }
+        }
+      }
     }
     bytesOnDisk = try writer.finish().fileBytes
   }

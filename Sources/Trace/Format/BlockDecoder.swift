@@ -125,9 +125,15 @@ struct BlockDecoder: ~Copyable {
     guard back == 0 else { throw Failure(problem: "the pages do not ascend") }
     let (isUsed, index) = (isUsed, block.pageIndex)
     isUsed.update(repeating: 0, count: pages)
-    for i in 0..<records { isUsed[Int(index[i])] = 1 }
-    var used = 0
-    for i in 0..<pages { used &+= Int(isUsed[i]) }
+    // Most pages come again and again: a part of the records may name them all.
+    var (used, begin) = (0, 0)
+    while used < pages && begin < records {
+      let end = min(begin + max(4096, 2 * pages), records)
+      for i in begin..<end { isUsed[Int(index[i])] = 1 }
+      used = 0
+      for i in 0..<pages { used &+= Int(isUsed[i]) }
+      begin = end
+    }
     guard used == pages else { throw Failure(problem: "a page that no record names") }
   }
 
@@ -188,8 +194,15 @@ struct BlockDecoder: ~Copyable {
   private func touches(_ block: TraceBlock, _ records: Int) -> UInt64 {
     guard rules.layout.hasTouches else { return 0 }
     let (place, repeats) = (block.place, block.repeats)
-    var sum: UInt64 = 0
-    for i in 0..<records { sum &+= UInt64(place[i] >> 13 & 1) &* (1 &+ UInt64(repeats[i])) }
-    return sum
+    // The repeats of touches by halves of 16 bits, of which no sum overflows.
+    var (count, low, high): (UInt32, UInt32, UInt32) = (0, 0, 0)
+    for i in 0..<records {
+      let isTouch = UInt32(place[i] >> 13 & 1)
+      let folded = repeats[i] & (0 &- isTouch)
+      count &+= isTouch
+      low &+= folded & 0xFFFF
+      high &+= folded >> 16
+    }
+    return UInt64(count) + UInt64(high) << 16 + UInt64(low)
   }
 }

@@ -179,6 +179,7 @@ final class TraceFile: @unchecked Sendable {
     let isLast = number + 1 == index.blocks.count
     let end = isLast ? header.indexOffset : index.blocks[number + 1].offset
     let records = (isLast ? header.records : index.blocks[number + 1].record) - record
+    mapping.populate(offset..<end)
     let head = try BlockHead(
       decoding: mapping.base + offset, number: number, at: offset, room: end - offset - TraceFormat.blockHeaderBytes,
       layout: header.layout, file: path)
