@@ -19,6 +19,7 @@ struct TraceCutCommand: ParsableCommand {
         pageferry trace cut damon.pft -o minute.pft --from-time 60s --to-time 120s
         pageferry trace cut sort.pft -o heap.pft --addresses 0x4000000-0x5ffffff
         pageferry trace cut sort.pft -o small.pft --first 100000
+        pageferry trace cut --lenient damaged.pft -o rest.pft
       """)
 
   @Argument(help: ArgumentHelp("The trace.", valueName: "in"))
@@ -54,6 +55,9 @@ struct TraceCutCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Keep only the last records of what the ranges keep.", valueName: "count"))
   var last: Int?
 
+  @Flag(help: "Leave out blocks of the input that are damaged, up to 65,536 records each, and count them.")
+  var lenient = false
+
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
@@ -71,9 +75,14 @@ struct TraceCutCommand: ParsableCommand {
     let bar = ProgressBar("cut", isQuiet: quiet)
     defer { bar.end() }
     defer { Interrupt.removes(nil) }
-    let header = try TraceCutter(selection).run(
-      input: input, output: output, guarding: Interrupt.removes(_:madeBy:)
-    ) { done, total in bar.show(done, of: total, "\(done) records") }
+    var cutter = TraceCutter(selection)
+    cutter.isLenient = lenient
+    let header = try cutter.run(
+      input: input, output: output, guarding: Interrupt.removes(_:madeBy:),
+      progress: { done, total in bar.show(done, of: total, "\(done) records") },
+      lost: { blocks, records, first in
+        Console.error("warning: \(records) records in \(blocks) damaged blocks were left out; the first: \(first)")
+      })
     bar.end()
     if quiet { return }
     try Console.out(

@@ -116,6 +116,36 @@ import Testing
     }
   }
 
+  @Test func damagedBlocksAreLeftOutAndCounted() throws {
+    let scratch = try Scratch()
+    let all = records(150_000, seed: 8, threads: 2)
+    try write(all, to: scratch.path("a.pft"))
+    var bytes = try bytes(of: scratch.path("a.pft"))
+    let index = try TraceFile(path: scratch.path("a.pft")).index
+    bytes[index.blocks[1].offset + 100] ^= 4
+    let path = try scratch.write(bytes, "bad.pft")
+    let error = #expect(throws: TraceError.self) { try cut(path, scratch.path("b.pft")) }
+    #expect(error?.kind == .damaged && error?.byte == index.blocks[1].offset + TraceFormat.blockHeaderBytes)
+    #expect(!scratch.names.contains("b.pft"))
+    var cutter = TraceCutter(TraceSelection())
+    cutter.isLenient = true
+    var lost: [Int] = []
+    let header = try cutter.run(
+      input: path, output: scratch.path("b.pft"),
+      lost: { blocks, records, first in
+        lost = [blocks, records]
+        #expect(first == error)
+      })
+    #expect(lost == [1, 65_536] && header.records == 150_000 - 65_536)
+    #expect(header.provenance.filters == "damaged in the original and left out: 65536 records in 1 blocks")
+    #expect(try readAll(scratch.path("b.pft")).map(\.address) == (all[..<65_536] + all[131_072...]).map(\.address))
+    // A header that is damaged tells nothing of what follows.
+    bytes[30] ^= 1
+    #expect(throws: TraceError.self) {
+      try cutter.run(input: scratch.write(bytes, "c.pft"), output: scratch.path("d.pft"))
+    }
+  }
+
   @Test func timesAndProcessesAreRangesToo() throws {
     let scratch = try Scratch()
     let layout = TraceLayout(hasTimes: true)

@@ -25,6 +25,10 @@ public struct TraceReader: ~Copyable {
   private var block = 0
   private var sums = TraceSums()
   private var hasSkipped = false
+  /// Whether blocks that are damaged are passed over instead of ending the reading.
+  public var isLenient = false
+  /// What was passed over as damaged: blocks and their records, and what was wrong with the first.
+  public private(set) var lost = (blocks: 0, records: 0, first: TraceError?.none)
 
   /// Opens `path` and checks its header, length, index and end.
   public init(path: String) throws(TraceError) {
@@ -44,6 +48,7 @@ public struct TraceReader: ~Copyable {
     block = 0
     sums = TraceSums()
     hasSkipped = false
+    lost = (0, 0, nil)
   }
 
   /// Goes on with the block that has record `record`; how many of its records come before that one. At or past the last record
@@ -69,13 +74,19 @@ public struct TraceReader: ~Copyable {
   /// After an error `block` holds no records and the reader must be rewound or dropped.
   public mutating func next(into target: TraceBlock) throws(TraceError) -> Bool {
     target.count = 0
-    guard block < blockCount else {
-      if !hasSkipped { try file.check(sums) }
-      return false
+    while block < blockCount {
+      do throws(TraceError) {
+        sums.add(try file.decode(block, with: &decoder, into: target))
+        block += 1
+        return true
+      } catch {
+        guard isLenient, error.kind == .damaged else { throw error }
+        lost = (lost.blocks + 1, lost.records + file.records(ofBlock: block), lost.first ?? error)
+        block += 1
+      }
     }
-    sums.add(try file.decode(block, with: &decoder, into: target))
-    block += 1
-    return true
+    if !hasSkipped && lost.blocks == 0 { try file.check(sums) }
+    return false
   }
 }
 
@@ -171,6 +182,12 @@ final class TraceFile: @unchecked Sendable {
       .truncated, file: path, byte: count, problem: "the trace ends too early", fix: "fetch or record the trace again")
   }
 
+  /// Records of block number `number`, as the index says.
+  func records(ofBlock number: Int) -> Int {
+    let next = number + 1 == index.blocks.count ? header.records : index.blocks[number + 1].record
+    return next - index.blocks[number].record
+  }
+
   /// Decodes block number `number`; its header.
   func decode(
     _ number: Int, with decoder: inout BlockDecoder, into block: TraceBlock
@@ -178,7 +195,7 @@ final class TraceFile: @unchecked Sendable {
     let (offset, record) = index.blocks[number]
     let isLast = number + 1 == index.blocks.count
     let end = isLast ? header.indexOffset : index.blocks[number + 1].offset
-    let records = (isLast ? header.records : index.blocks[number + 1].record) - record
+    let records = records(ofBlock: number)
     mapping.populate(offset..<end)
     let head = try BlockHead(
       decoding: mapping.base + offset, number: number, at: offset, room: end - offset - TraceFormat.blockHeaderBytes,

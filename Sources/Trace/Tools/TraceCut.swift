@@ -105,6 +105,8 @@ public struct TraceSelection: Equatable, Sendable {
 /// Cuts traces.
 public struct TraceCutter: Sendable {
   public var selection: TraceSelection
+  /// Whether damaged blocks of the input are left out, and the provenance says how many, instead of ending the cut.
+  public var isLenient = false
 
   public init(_ selection: TraceSelection) { self.selection = selection }
 
@@ -112,13 +114,16 @@ public struct TraceCutter: Sendable {
   ///
   /// The work of a record that is left out goes to the thread's next one that is kept, but not work before `from`, that of records before `fromTime`, nor, with
   /// `last`, that of records before the last. What a gap cannot hold goes on to the gap after it. Memory is one block and what the
-  /// writer takes; `last` reads `input` twice. `progress` gets the records read and how many there are. Throws `.empty` when no
+  /// writer takes; `last` reads `input` twice. `progress` gets the records read and how many there are, `lost` what was damaged and
+  /// left out. Throws `.empty` when no
   /// record is kept.
   public func run(
     input: String, output: String, guarding: TemporaryGuard? = nil,
-    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in },
+    lost: (_ blocks: Int, _ records: Int, _ first: TraceError) -> Void = { _, _, _ in }
   ) throws(TraceError) -> TraceHeader {
     var reader = try TraceReader(path: input)
+    reader.isLenient = isLenient
     let header = reader.header
     try selection.check(input, header.layout)
     var toDrop = 0
@@ -159,7 +164,12 @@ public struct TraceCutter: Sendable {
     }
     // How many accesses a filter left out of a part is not known.
     let isAll = writer.records == header.records
-    return try writer.finish(cachedAccesses: isAll ? header.cachedAccesses : 0)
+    var note = ""
+    if let first = reader.lost.first {
+      lost(reader.lost.blocks, reader.lost.records, first)
+      note = "damaged in the original and left out: \(reader.lost.records) records in \(reader.lost.blocks) blocks"
+    }
+    return try writer.finish(cachedAccesses: isAll ? header.cachedAccesses : 0, filterNote: note)
   }
 
   /// Records in the ranges.
