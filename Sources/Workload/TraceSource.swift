@@ -107,6 +107,8 @@ public final class TraceSource: AccessSource {
   private var blockCount = 0
   /// The thread that is replayed; nil for all.
   private let thread: UInt16?
+  /// Its process.
+  private let process: UInt16?
   /// By page of the block: its slot among the trace's own.
   private let slots: UnsafeMutablePointer<UInt32>
   private var lastPage = 0
@@ -134,12 +136,15 @@ public final class TraceSource: AccessSource {
     let counts = expands ? map.accesses : map.records
     total = thread.map { counts[Int($0)] } ?? counts.reduce(0, +)
     remaining = total
-    reader = try TraceReader(path: path)
-    slots = .allocate(capacity: TraceBlock.capacity)
-    slots.initialize(repeating: 0, count: TraceBlock.capacity)
-    guard reader.header == map.header else {
+    let opened = try TraceReader(path: path)
+    guard opened.header == map.header else {
       throw TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again")
     }
+    let processes = opened.processes
+    process = thread.map { processes[Int($0)] }
+    reader = opened
+    slots = .allocate(capacity: TraceBlock.capacity)
+    slots.initialize(repeating: 0, count: TraceBlock.capacity)
   }
 
   deinit { slots.deallocate() }
@@ -197,7 +202,7 @@ public final class TraceSource: AccessSource {
       if number != last {
         // Other processes' pages have no slot where one thread is replayed, and none of its records names them.
         let slot = map.directory.knownSlot(of: number)
-        guard slot != nil || thread != nil else {
+        guard slot != nil || (process != nil && block.pageProcess[i] != process) else {
           fail(TraceError(.damaged, file: path, problem: "the trace changed while it was read", fix: "try again"))
           return false
         }

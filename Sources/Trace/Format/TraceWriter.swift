@@ -160,8 +160,8 @@ public struct TraceWriter: ~Copyable {
 
   /// Writes what is left, the index, the end marker and the header, and gives the file its name.
   ///
-  /// `cachedAccesses` and `filterNote` (appended to `provenance.filters`, of which the ends are cut off where it is too long) say what a filter left
-  /// out. Throws `.empty` when there is no record.
+  /// `cachedAccesses` and `filterNote` say what a filter left out; the note is appended to `provenance.filters`, and the longest
+  /// texts are cut off at their ends where they do not fit. Throws `.empty` when there is no record.
   public consuming func finish(cachedAccesses: Int = 0, filterNote: String = "") throws(TraceError) -> TraceHeader {
     guard header.records > 0 else {
       throw TraceError(

@@ -112,11 +112,10 @@ public struct TraceCutter: Sendable {
 
   /// Writes the selected records of `input` to the trace `output`, which appears only when all went well.
   ///
-  /// The work of a record that is left out goes to the thread's next one that is kept, but not work before `from`, that of records before `fromTime`, nor, with
-  /// `last`, that of records before the last. What a gap cannot hold goes on to the gap after it. Memory is one block and what the
-  /// writer takes; `last` reads `input` twice. `progress` gets the records read and how many there are, `lost` what was damaged and
-  /// left out. Throws `.empty` when no
-  /// record is kept.
+  /// The work of a record that is left out goes to the thread's next one that is kept, but not work before `from`, that of
+  /// records before `fromTime`, nor, with `last`, that of records before the last. What a gap cannot hold goes on to the gap after
+  /// it. Memory is one block and what the writer takes; `last` reads `input` twice. `progress` gets the records read and how many
+  /// there are, `lost` what was damaged and left out. Throws `.empty` when no record is kept.
   public func run(
     input: String, output: String, guarding: TemporaryGuard? = nil,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in },
