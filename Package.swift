@@ -108,8 +108,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Migration", "PageCopy", "DSAConfig", "DSAModel", "MemoryModel", "Sysctl",
-        "Units",
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "MemoryModel",
+        "Sysctl", "Events", "Units",
       ]),
     .testTarget(
       name: "FuzzTests",

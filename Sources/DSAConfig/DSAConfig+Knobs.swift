@@ -77,7 +77,7 @@ public struct DSAHardwareKnobs: KnobSet {
     .flag(
       "hw.dsa.serialize_huge", \.serializeHuge, when: .beforeRun, evidence: .uncalibrated,
       source: "hypothesis for DSA-2LM's README: 68 us for a 2 MiB page in some states, 17 us in others",
-      doc: "Whether descriptors of huge pages of all devices share one resource of a device's bandwidth.",
+      doc: "Whether huge pages' descriptors, of all devices, serialise on one resource of a single device's size.",
       notes: "1 is a hypothesis that explains the README's slow state, a factor of 4; its author leaves it unexplained."
     ),
     .integer(
