@@ -26,7 +26,8 @@ extension Simulation {
     }
     guard knobs.node < memory.nodeCount else {
       throw RunError(
-        "hw.dsa.node is \(knobs.node), but the machine has nodes 0 to \(memory.nodeCount - 1)", fix: "lower it", kind: .knob)
+        "hw.dsa.node is \(knobs.node), but the machine has nodes 0 to \(memory.nodeCount - 1)", fix: "lower it",
+        kind: .knob)
     }
     return CopyMachine(
       memory: memory, links: links, costs: tree[CostKnobs.self], copyCosts: tree[CopyCostKnobs.self],
@@ -68,7 +69,9 @@ extension Simulation {
   func applyCopyKnobs() throws(RunError) {
     do throws(DeviceConfigurationError) {
       try copies.apply(tree[CopyKnobs.self])
-    } catch { throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob) }
+    } catch {
+      throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob)
+    }
     scheduler.pollingYields = tree[CopyKnobs.self].wait == .reschedule
     lookahead = tree[CopyKnobs.self].cpuMultiCopyPages ? Picoseconds.microsecond : knobs.epoch
   }

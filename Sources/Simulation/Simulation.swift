@@ -214,7 +214,9 @@ public final class Simulation {
     }
   }
 
-  func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies) }
+  func makeJob() -> MigrationJob {
+    MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
+  }
 
   func makeDirectReclaim(caller: MigrateCaller, seed: UInt64) -> DirectReclaim {
     DirectReclaim(
@@ -422,7 +424,8 @@ public final class Simulation {
       samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
-      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults, isCut: isCut,
+      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
+      isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
     return result
   }
