@@ -34,7 +34,8 @@ let package = Package(
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
     .target(
       name: "Migration",
-      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
+      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"],
+      swiftSettings: model),
     .target(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
@@ -65,7 +66,10 @@ let package = Package(
       swiftSettings: model),
     .target(
       name: "Report",
-      dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
     .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),

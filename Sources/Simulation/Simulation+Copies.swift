@@ -82,6 +82,26 @@ extension Simulation {
     try tree.write(name: "vm.use_dsa_copy_pages", value: "0", origin: .program)
   }
 
+  /// What a user of the copy engines has to know of the run.
+  func warnOfCopies() {
+    let copy = copies.summary(elapsed: now)
+    if tree[CopyKnobs.self].useDSACopyPages, !copy.isSwitchedOn {
+      warnings.append(
+        "a failure of DSA turned vm.use_dsa_copy_pages off (\(copy.timer.dsaCopyFail) failed calls, "
+          + "\(copy.timer.timeouts) time-outs): from then on CPUs copied")
+    } else if copy.isSwitchedOn, copy.bytes > 0, copy.use(of: .dsa).calls == 0 {
+      warnings.append(
+        "DSA copied nothing: no list reached vm.dsa_copy_threshold (\(tree[CopyKnobs.self].dsaCopyThreshold) pages)"
+          + (memory.rules.isTPP && !reclaim.concurToDemote
+            ? ", and without vm.use_concur_to_demote base pages are copied one by one" : ""))
+    }
+    if copy.timer.overflows > 0 {
+      warnings.append(
+        "\(copy.timer.overflows) lists, planned by vm.dsa_list_cut = c2, were beyond the original's pools, where it crashes; "
+          + "they were copied page by page")
+    }
+  }
+
   // MARK: Waiting
 
   /// The thread's CPU polls for the copy of its last step.

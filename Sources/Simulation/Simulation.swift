@@ -416,6 +416,7 @@ public final class Simulation {
     warnUnderTwoPasses()
     warnWithoutDemotionMark()
     warnOfEventsAhead()
+    warnOfCopies()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
