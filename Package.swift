@@ -72,7 +72,7 @@ let package = Package(
       ]),
     .target(
       name: "Validation",
-      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
