@@ -1,0 +1,63 @@
+// S2, accel-datapath (hardware evaluation on a Xeon Gold 6438M): operations a second by depth, latency of a batch.
+
+import DSAFormat
+import DSAModel
+import Units
+
+/// The loops of S2: one pinned thread, records packed two to a line, and for each slot a source and a destination of its own
+/// from the allocator, 16 bytes behind a line, written to the cache.
+///
+/// Source: accel-datapath, hw-eval/src/methodology/dsa.rs, `bench_sliding_window` and `bench_batch_latency`.
+public enum AccelDatapath {
+  public static func timing(isShared: Bool) -> HarnessTiming {
+    HarnessTiming(
+      issue: (isShared ? 131 : 49) * .nanosecond, distance: 112 * .nanosecond, firstLook: 104 * .nanosecond,
+      nextLook: 11 * .nanosecond)
+  }
+
+  private static let flags = CopyLoop.flags.union(.cacheControl)
+  /// Small buffers are 80 bytes apart (an allocator's chunks), large ones a page and a chunk's header.
+  private static func place(_ slot: Int, size: Int) -> Int { 16 + slot * (size + 16) }
+
+  static func depthSweep(_ folder: String, _ points: inout [CalibrationPoint]) throws(CalibrationError) {
+    let table = try CalibrationTable(
+      "dsa-depth-sweep.csv", columns: ["mode", "size_bytes", "in_flight", "mops", "source"], folder: folder)
+    for row in table.rows {
+      let isShared = try row.choice("mode", [("dedicated", false), ("shared", true)])
+      let (size, depth) = (try row.count("size_bytes"), try row.count("in_flight"))
+      let device = isShared ? CopyLoop.shared(engines: 4) : DeviceConfiguration()
+      let loop = try Calibration.loop([device], timing(isShared: isShared), row)
+      let time = loop.closed(depth: depth, operations: 12 * depth + 400) { _, slot in
+        CopyLoop.copy(size, from: place(slot, size: size), to: (4 << 20) + place(slot, size: size), flags: flags)
+      }
+      points.append(
+        CalibrationPoint(
+          table: table.name, line: row.line, source: row["source"],
+          name: "\(row["mode"]) \(ByteSize.text(size)), \(depth) in flight", unit: "Mops",
+          published: try row.value("mops"), modelled: 1e6 / Double(time),
+          role: (size == 64 && (depth == 1 || depth == 128)) || (isShared && depth == 128) ? .fitted : .predicted))
+    }
+  }
+
+  static func batchLatency(_ folder: String, _ points: inout [CalibrationPoint]) throws(CalibrationError) {
+    let table = try CalibrationTable(
+      "dsa-batch-latency.csv", columns: ["mode", "page_bytes", "batch", "latency_us", "source"], folder: folder)
+    for row in table.rows {
+      let isShared = try row.choice("mode", [("dedicated", false), ("shared", true)])
+      let (size, count) = (try row.count("page_bytes"), try row.count("batch"))
+      var device = isShared ? CopyLoop.shared(engines: 4) : DeviceConfiguration()
+      device.queues[0].maxBatch = device.maxBatch
+      let loop = try Calibration.loop([device], timing(isShared: isShared), row)
+      // All members copy the same page to the same page.
+      let member = CopyLoop.copy(size, from: place(0, size: size), to: (4 << 20) + place(0, size: size), flags: flags)
+      loop.store([Descriptor](repeating: member, count: count), record: 2)
+      let time = loop.latency(operations: 8) { _ in
+        Descriptor(.batch, flags: CopyLoop.flags, source: CopyLoop.lists, size: UInt32(count))
+      }
+      points.append(
+        CalibrationPoint(
+          table: table.name, line: row.line, source: row["source"], name: "\(row["mode"]), batch of \(count) pages",
+          unit: "us", published: try row.value("latency_us"), modelled: Double(time) / 1e6, role: .predicted))
+    }
+  }
+}
