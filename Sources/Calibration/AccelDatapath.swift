@@ -9,15 +9,18 @@ import Units
 ///
 /// Source: accel-datapath, hw-eval/src/methodology/dsa.rs, `bench_sliding_window` and `bench_batch_latency`.
 public enum AccelDatapath {
+  /// Chosen: CPU time of a MOVDIR64B and an ENQCMD with what is around them, so that 64 B with 128 in flight take 107 and 189 ns.
+  ///
+  /// Looks at records are the source's own measurement: 104 ns for the first of a line that the device has written, 11 ns for the
+  /// second (hw-eval/src/benchmarks/submission_bottleneck/experiment_2_marker_overlap.md, medians).
   public static func timing(isShared: Bool) -> HarnessTiming {
     HarnessTiming(
-      issue: (isShared ? 131 : 49) * .nanosecond, distance: 112 * .nanosecond, firstLook: 104 * .nanosecond,
-      nextLook: 11 * .nanosecond)
+      issue: (isShared ? 130 : 49) * .nanosecond, firstLook: 104 * .nanosecond, nextLook: 11 * .nanosecond)
   }
 
   private static let flags = CopyLoop.flags.union(.cacheControl)
-  /// Small buffers are 80 bytes apart (an allocator's chunks), large ones a page and a chunk's header.
-  private static func place(_ slot: Int, size: Int) -> Int { 16 + slot * (size + 16) }
+  /// Where a slot's buffer lies: chunks of the allocator (glibc) in a row, each behind its header.
+  private static func place(_ slot: Int, size: Int) -> Int { 16 + slot * max(32, (size + 23) & ~15) }
 
   static func depthSweep(_ folder: String, _ points: inout [CalibrationPoint]) throws(CalibrationError) {
     let table = try CalibrationTable(

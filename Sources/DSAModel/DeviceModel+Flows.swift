@@ -51,6 +51,16 @@ extension DeviceModel {
     return flow
   }
 
+  /// How much longer than on an idle device the answer to a write at a shared queue's portal takes now (`DeviceTiming.answerWait`).
+  public func answerDelay(of device: Int) -> Picoseconds {
+    precondition(device >= 0 && device < deviceCount, "no such device")
+    let first = Int(devices[device].firstEngine)
+    for engine in first..<first + Int(devices[device].engineCount) where engines[engine].dataEnd > now {
+      return devices[device].timing.answerWait
+    }
+    return 0
+  }
+
   /// Puts an engine into a flow class, or out of all. When the set of active flows changes, all are given their share anew.
   func setFlow(_ new: Int32, engine index: Int) {
     let old = engines[index].flow
