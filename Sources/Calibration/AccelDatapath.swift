@@ -36,9 +36,9 @@ public enum AccelDatapath {
       points.append(
         CalibrationPoint(
           table: table.name, line: row.line, source: row["source"],
-          name: "\(row["mode"]) \(ByteSize.text(size)), \(depth) in flight", unit: "Mops",
+          name: "\(row["mode"]) \(Calibration.size(size)), \(depth) in flight", unit: "Mops",
           published: try row.value("mops"), modelled: 1e6 / Double(time),
-          role: (size == 64 && (depth == 1 || depth == 128)) || (isShared && depth == 128) ? .fitted : .predicted))
+          role: depth == 1 || depth == 128 ? .fitted : .predicted))
     }
   }
 

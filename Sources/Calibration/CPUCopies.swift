@@ -19,7 +19,7 @@ enum CPUCopies {
           ("one core, kernel list copy of 4 KiB pages", "derived from other numbers, not measured"),
           ("one core local to remote node", "no law of a latency and a rate meets these rows (20 % off)"),
         ] as [(String, String?)])
-      let name = "\(row["conditions"]), \(ByteSize.text(size))"
+      let name = "\(row["conditions"]), \(Calibration.size(size))"
       if let reason {
         unscored.append(UnscoredRow(table: table.name, line: row.line, name: name, reason: reason))
       } else {
@@ -41,7 +41,7 @@ enum CPUCopies {
       let isCPU = row["engine"].hasPrefix("cpu ")
       unscored.append(
         UnscoredRow(
-          table: table.name, line: row.line, name: "\(row["engine"]), \(ByteSize.text(size))",
+          table: table.name, line: row.line, name: "\(row["engine"]), \(Calibration.size(size))",
           reason: isCPU
             ? "cost.copy_bandwidth and the stages' costs were read off the same mails (4 KiB and 2 MiB): it would compare a "
               + "fit with itself"

@@ -43,6 +43,12 @@ public struct Calibration: Sendable {
     }
   }
 
+  /// A size of a copy: 64 B, 4 KiB.
+  static func size(_ bytes: Int) -> String {
+    if bytes >= 1 << 20 && bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }
+    return bytes >= 1024 && bytes % 1024 == 0 ? "\(bytes >> 10) KiB" : "\(bytes) B"
+  }
+
   /// A loop for a row; a row that asks for what no device can be is refused.
   static func loop(
     _ devices: [DeviceConfiguration], _ timing: HarnessTiming, _ row: CalibrationTable.Row, bytes: Int = 8 << 20

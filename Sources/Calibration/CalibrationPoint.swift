@@ -1,14 +1,14 @@
 // One published measurement beside what the model makes of it.
 
 /// A published point and the model's answer to it, in the unit of its table.
-public struct CalibrationPoint: Equatable, Sendable {
+public struct CalibrationPoint: Equatable, Sendable, Encodable {
   /// Whether the parameters were chosen by this point. `LightDSA`, `AccelDatapath` and `DSA2LM` say which.
-  public enum Role: String, Sendable {
+  public enum Role: String, Sendable, Encodable {
     case fitted, predicted
   }
 
   /// What has to be known to judge a point.
-  public enum Mark: String, Sendable {
+  public enum Mark: String, Sendable, Encodable {
     /// Read off a figure: counts as met within 10 %.
     case digitised
     /// Time per operation falls and rises again over these sizes; no model whose time grows with size meets all three.
@@ -33,7 +33,7 @@ public struct CalibrationPoint: Equatable, Sendable {
 }
 
 /// A published row that is not scored, and why.
-public struct UnscoredRow: Equatable, Sendable {
+public struct UnscoredRow: Equatable, Sendable, Encodable {
   public var table: String
   public var line: Int
   public var name: String
@@ -41,7 +41,7 @@ public struct UnscoredRow: Equatable, Sendable {
 }
 
 /// What became of all points.
-public struct CalibrationSummary: Equatable, Sendable {
+public struct CalibrationSummary: Equatable, Sendable, Encodable {
   /// Points that were not read off figures: how many, the median size of their errors in percent, and the shares of them
   /// within 10 and 20 %, in percent.
   public var exact = 0
@@ -56,6 +56,10 @@ public struct CalibrationSummary: Equatable, Sendable {
   public var digitised = 0
   public var digitisedMedian = 0.0
   public var digitisedWithin10 = 0.0
+  /// Whether the model is as close as it has to be: median of what was measured at most 7 %, 90 % of it within 20 %, median of
+  /// what was read off figures at most 10 %.
+  public var isWithinBars: Bool { exactMedian <= 7 && exactWithin20 >= 90 && digitisedMedian <= 10 }
+
   /// The point with the largest error.
   public var worst: CalibrationPoint?
 

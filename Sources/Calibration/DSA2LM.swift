@@ -21,11 +21,12 @@ public enum DSA2LM {
         let place = step % 2 * (2 << 20) + device * piece
         return CopyLoop.copy(piece, from: place, to: (5 << 20) + place)
       }
-      let isFitted = devices == 1 && (chunk == 2 << 20 || chunk == 4096)
+      // The module's submission; the memory's distance and the platform's bandwidth.
+      let isFitted = chunk == 4096 && devices == 1 || chunk == 2 << 20 && devices != 2
       points.append(
         CalibrationPoint(
           table: table.name, line: row.line, source: row["source"],
-          name: "\(ByteSize.text(chunk)) over \(devices)", unit: "GB/s", published: try row.value("gb_per_s"),
+          name: "\(Calibration.size(chunk)) over \(devices)", unit: "GB/s", published: try row.value("gb_per_s"),
           modelled: Double(chunk) / Double(time) * 1e3, role: isFitted ? .fitted : .predicted, mark: .digitised))
     }
   }
@@ -42,7 +43,7 @@ public enum DSA2LM {
       points.append(
         CalibrationPoint(
           table: table.name, line: row.line, source: row["source"],
-          name: "one page of \(ByteSize.text(size)) over \(devices)", unit: "us",
+          name: "one page of \(Calibration.size(size)) over \(devices)", unit: "us",
           published: try row.value("latency_us"), modelled: Double(time) / 1e6, role: .predicted, mark: .digitised))
     }
   }

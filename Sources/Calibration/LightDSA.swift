@@ -13,9 +13,10 @@ public enum LightDSA {
   static let touch = 1_210 * Picoseconds.nanosecond
   static let disk = 527 * Picoseconds.microsecond
 
-  /// What the parameters of `DeviceTiming` and of this harness were chosen by.
+  /// What the parameters of `DeviceTiming` and of this harness were chosen by: latencies up to 2 KiB (posting, record, read, tail),
+  /// crossings of pages at 8 and 16 KiB, the rate at 1 MiB.
   private static let fittedSync: [Opcode: Set<Int>] = [
-    .memmove: [64, 2048, 8192, 16384, 1 << 20], .fill: [64, 2048, 1 << 20],
+    .memmove: [64, 128, 256, 512, 1024, 2048, 8192, 16384, 1 << 20], .fill: [64, 128, 256, 512, 1024, 2048, 1 << 20],
   ]
   private static let fittedAsync: Set<Int> = [64, 2048, 4096, 1 << 20]
 
@@ -38,7 +39,7 @@ public enum LightDSA {
         points.append(
           CalibrationPoint(
             table: table.name, line: row.line, source: row["source"],
-            name: "\(operation == .fill ? "fill" : "memmove") \(ByteSize.text(size))", unit: "us",
+            name: "\(operation == .fill ? "fill" : "memmove") \(Calibration.size(size))", unit: "us",
             published: try row.value(column), modelled: Double(time) / 1e6,
             role: fittedSync[operation]?.contains(size) == true ? .fitted : .predicted))
       }
@@ -49,16 +50,30 @@ public enum LightDSA {
     let table = try CalibrationTable(
       "dsa-async-throughput.csv", columns: ["conditions", "size_bytes", "mib_per_s", "source"], folder: folder)
     for row in table.rows {
-      try row.choice("conditions", [("swq 1 thread batch32 4 engines", ())])
+      let (members, engines) = try conditions(row)
       let size = try row.count("size_bytes")
-      let time = try batches(of: size, members: 32, engines: 4, row)
+      let time = try batches(of: size, members: members, engines: engines, row)
       points.append(
         CalibrationPoint(
-          table: table.name, line: row.line, source: row["source"], name: "\(ByteSize.text(size)), batches of 32",
+          table: table.name, line: row.line, source: row["source"], name: "\(Calibration.size(size)), batches of \(members), \(engines) engine\(engines == 1 ? "" : "s")",
           unit: "MiB/s", published: try row.value("mib_per_s"), modelled: Double(size) / time * 1e12 / 1_048_576,
-          role: fittedAsync.contains(size) ? .fitted : .predicted,
-          mark: notMonotone.contains(size) ? .notMonotone : nil))
+          role: members == 32 && engines == 4 && fittedAsync.contains(size) ? .fitted : .predicted,
+          mark: members == 32 && engines == 4 && notMonotone.contains(size) ? .notMonotone : nil))
     }
+  }
+
+  /// What a row was measured with: "swq 1 thread batch32 4 engines".
+  private static func conditions(
+    _ row: CalibrationTable.Row
+  ) throws(CalibrationError) -> (members: Int, engines: Int) {
+    let words = row["conditions"].split(separator: " ")
+    guard words.count == 6, words[0] == "swq", words[1] == "1", words[2] == "thread", words[3].hasPrefix("batch"),
+      let members = Int(words[3].dropFirst(5)), (2...128).contains(members), let engines = Int(words[4]),
+      (1...4).contains(engines), words[5].hasPrefix("engine")
+    else {
+      throw row.refused("conditions", "want 'swq 1 thread batchN M engines', N from 2 to 128, M from 1 to 4")
+    }
+    return (members, engines)
   }
 
   /// Picoseconds a member, with eight batches in flight over 32 MiB of sources and as many destinations.
