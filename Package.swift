@@ -74,7 +74,8 @@ let package = Package(
       name: "pageferry",
       dependencies: [
         "Simulation", "Report", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
-        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -100,7 +101,7 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
     .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
-    .testTarget(name: "CalibrationTests", dependencies: ["Calibration", "DSAModel", "Units"]),
+    .testTarget(name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),

@@ -27,11 +27,13 @@ public enum AccelDatapath {
       "dsa-depth-sweep.csv", columns: ["mode", "size_bytes", "in_flight", "mops", "source"], folder: folder)
     for row in table.rows {
       let isShared = try row.choice("mode", [("dedicated", false), ("shared", true)])
-      let (size, depth) = (try row.count("size_bytes"), try row.count("in_flight"))
+      let (size, depth) = (try row.size("size_bytes"), try row.count("in_flight", in: 1...128))
       let device = isShared ? CopyLoop.shared(engines: 4) : DeviceConfiguration()
-      let loop = try Calibration.loop([device], timing(isShared: isShared), row)
+      let half = place(depth, size: size)
+      guard half <= 64 << 20 else { throw row.refused("in_flight", "want 64 MiB of buffers at most") }
+      let loop = try Calibration.loop([device], timing(isShared: isShared), row, bytes: 2 * half)
       let time = loop.closed(depth: depth, operations: 12 * depth + 400) { _, slot in
-        CopyLoop.copy(size, from: place(slot, size: size), to: (4 << 20) + place(slot, size: size), flags: flags)
+        CopyLoop.copy(size, from: place(slot, size: size), to: half + place(slot, size: size) - 16, flags: flags)
       }
       points.append(
         CalibrationPoint(
@@ -47,7 +49,7 @@ public enum AccelDatapath {
       "dsa-batch-latency.csv", columns: ["mode", "page_bytes", "batch", "latency_us", "source"], folder: folder)
     for row in table.rows {
       let isShared = try row.choice("mode", [("dedicated", false), ("shared", true)])
-      let (size, count) = (try row.count("page_bytes"), try row.count("batch"))
+      let (size, count) = (try row.size("page_bytes"), try row.count("batch", in: 1...1024))
       var device = isShared ? CopyLoop.shared(engines: 4) : DeviceConfiguration()
       device.queues[0].maxBatch = device.maxBatch
       let loop = try Calibration.loop([device], timing(isShared: isShared), row)

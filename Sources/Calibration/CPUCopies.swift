@@ -7,9 +7,10 @@ enum CPUCopies {
   static func copies(
     _ folder: String, _ copyBandwidth: Int, _ points: inout [CalibrationPoint], _ unscored: inout [UnscoredRow]
   ) throws(CalibrationError) {
-    let table = try CalibrationTable("cpu-copy.csv", columns: ["conditions", "size_bytes", "us", "source"], folder: folder)
+    let table = try CalibrationTable(
+      "cpu-copy.csv", columns: ["conditions", "size_bytes", "us", "source"], folder: folder)
     for row in table.rows {
-      let size = try row.count("size_bytes")
+      let size = try row.count("size_bytes", in: 1...1 << 40)
       let published = try row.value("us")
       let reason = try row.choice(
         "conditions",
@@ -36,7 +37,7 @@ enum CPUCopies {
     let table = try CalibrationTable(
       "migration-bulk.csv", columns: ["engine", "folio_bytes", "gb_per_s", "source"], folder: folder)
     for row in table.rows {
-      let size = try row.count("folio_bytes")
+      let size = try row.count("folio_bytes", in: 1...1 << 40)
       _ = try row.value("gb_per_s")
       let isCPU = row["engine"].hasPrefix("cpu ")
       unscored.append(

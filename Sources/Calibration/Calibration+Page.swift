@@ -20,8 +20,10 @@ extension Calibration {
   /// The whole part, from its heading on.
   public var page: String {
     var text = Self.introduction + summaryTable
-    text += "\n### Parameters of the device\n\nOne set for all tables: the fields of `DeviceTiming`, whose comments name the "
-    text += "source of each; and the platform's 106 GB/s for all devices together.\n\n| parameter | value |\n|---|---|\n"
+    text +=
+      "\n### Parameters of the device\n\nOne set for all tables: the fields of `DeviceTiming`, whose comments name the "
+    text +=
+      "source of each; and the platform's 106 GB/s for all devices together.\n\n| parameter | value |\n|---|---|\n"
     for (name, value) in Self.deviceParameters { text += "| \(name) | \(value) |\n" }
     text += Self.harnesses
     for table in Self.tables {

@@ -27,13 +27,16 @@ struct CalibrationTable {
       return fields[index]
     }
 
-    /// A field that is a whole number, 1...2^40.
-    func count(_ column: String) throws(CalibrationError) -> Int {
-      guard let value = Int(self[column]), (1...1 << 40).contains(value) else {
-        throw refused(column, "want a whole number from 1 on")
+    /// A field that is a whole number within bounds.
+    func count(_ column: String, in bounds: ClosedRange<Int>) throws(CalibrationError) -> Int {
+      guard let value = Int(self[column]), bounds.contains(value) else {
+        throw refused(column, "want a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
       }
       return value
     }
+
+    /// The size of a copy: what a queue takes by default.
+    func size(_ column: String) throws(CalibrationError) -> Int { try count(column, in: 1...2 << 20) }
 
     /// A field that is a number above 0.
     func value(_ column: String) throws(CalibrationError) -> Double {
@@ -120,7 +123,8 @@ struct CalibrationTable {
         fields.append(field)
         (field, wasQuoted) = ("", false)
       case _ where wasQuoted && !isQuoted:
-        throw CalibrationError(file: file, line: line, problem: "text follows a closing quote", fix: "put a comma there")
+        throw CalibrationError(
+          file: file, line: line, problem: "text follows a closing quote", fix: "put a comma there")
       default: field.append(character)
       }
     }

@@ -34,7 +34,8 @@ final class CopyLoop {
   /// Records that a look at their line has shown, by index.
   private var isSeen: [Bool] = []
 
-  init(_ devices: [DeviceConfiguration], _ timing: HarnessTiming, bytes: Int = 8 << 20) throws(DeviceConfigurationError) {
+  init(_ devices: [DeviceConfiguration], _ timing: HarnessTiming, bytes: Int = 8 << 20) throws(DeviceConfigurationError)
+  {
     memory = FlatMemory(size: Int(Self.data) + bytes)
     memory.movesData = false
     // One memory, wide enough that devices and platform are what binds.

@@ -14,8 +14,8 @@ public enum DSA2LM {
     let table = try CalibrationTable(
       "dsa-multi-device.csv", columns: ["chunk_bytes", "devices", "gb_per_s", "source", "precision"], folder: folder)
     for row in table.rows {
-      let (chunk, devices) = (try row.count("chunk_bytes"), try row.count("devices"))
-      let loop = try Calibration.loop(configuration(devices, row), timing, row, bytes: 12 << 20)
+      let (chunk, devices) = (try row.size("chunk_bytes"), try devices(row, pieces: "chunk_bytes"))
+      let loop = try Calibration.loop(configuration(devices), timing, row, bytes: 12 << 20)
       let piece = chunk / devices
       let time = loop.split(depth: 16, warm: 96, operations: 224) { step, device in
         let place = step % 2 * (2 << 20) + device * piece
@@ -36,8 +36,8 @@ public enum DSA2LM {
       "huge-page-split-latency.csv", columns: ["page_bytes", "devices", "latency_us", "source", "precision"],
       folder: folder)
     for row in table.rows {
-      let (size, devices) = (try row.count("page_bytes"), try row.count("devices"))
-      let loop = try Calibration.loop(configuration(devices, row), timing, row)
+      let (size, devices) = (try row.size("page_bytes"), try devices(row, pieces: "page_bytes"))
+      let loop = try Calibration.loop(configuration(devices), timing, row)
       let piece = size / devices
       let time = loop.once { CopyLoop.copy(piece, from: $0 * piece, to: (4 << 20) + $0 * piece) }
       points.append(
@@ -48,10 +48,16 @@ public enum DSA2LM {
     }
   }
 
-  private static func configuration(
-    _ devices: Int, _ row: CalibrationTable.Row
-  ) throws(CalibrationError) -> [DeviceConfiguration] {
-    guard devices <= 16 else { throw row.refused("devices", "want 1 to 16") }
-    return [DeviceConfiguration](repeating: DeviceConfiguration(), count: devices)
+  /// How many devices a row has; each gets a piece of whole lines.
+  private static func devices(_ row: CalibrationTable.Row, pieces: String) throws(CalibrationError) -> Int {
+    let devices = try row.count("devices", in: 1...16)
+    guard try row.size(pieces) % (64 * devices) == 0 else {
+      throw row.refused(pieces, "want a multiple of 64 bytes for each of \(devices) devices")
+    }
+    return devices
+  }
+
+  private static func configuration(_ devices: Int) -> [DeviceConfiguration] {
+    [DeviceConfiguration](repeating: DeviceConfiguration(), count: devices)
   }
 }

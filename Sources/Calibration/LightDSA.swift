@@ -27,7 +27,7 @@ public enum LightDSA {
     let table = try CalibrationTable(
       "dsa-sync-latency.csv", columns: ["size_bytes", "memmove_us", "fill_us", "source"], folder: folder)
     for row in table.rows {
-      let size = try row.count("size_bytes")
+      let size = try row.size("size_bytes")
       for (operation, column) in [(Opcode.memmove, "memmove_us"), (.fill, "fill_us")] {
         let loop = try Calibration.loop([CopyLoop.shared(engines: 1)], timing, row)
         // Other pages each time: nothing is remembered but the record's.
@@ -51,11 +51,12 @@ public enum LightDSA {
       "dsa-async-throughput.csv", columns: ["conditions", "size_bytes", "mib_per_s", "source"], folder: folder)
     for row in table.rows {
       let (members, engines) = try conditions(row)
-      let size = try row.count("size_bytes")
+      let size = try row.size("size_bytes")
       let time = try batches(of: size, members: members, engines: engines, row)
       points.append(
         CalibrationPoint(
-          table: table.name, line: row.line, source: row["source"], name: "\(Calibration.size(size)), batches of \(members), \(engines) engine\(engines == 1 ? "" : "s")",
+          table: table.name, line: row.line, source: row["source"],
+          name: "\(Calibration.size(size)), batches of \(members), \(engines) engine\(engines == 1 ? "" : "s")",
           unit: "MiB/s", published: try row.value("mib_per_s"), modelled: Double(size) / time * 1e12 / 1_048_576,
           role: members == 32 && engines == 4 && fittedAsync.contains(size) ? .fitted : .predicted,
           mark: members == 32 && engines == 4 && notMonotone.contains(size) ? .notMonotone : nil))
@@ -116,7 +117,8 @@ public enum LightDSA {
       if kind == .touch {
         unscored.append(
           UnscoredRow(
-            table: table.name, line: row.line, name: row["case"], reason: "an input: the kernel's time, not a device's"))
+            table: table.name, line: row.line, name: row["case"], reason: "an input: the kernel's time, not a device's")
+        )
         continue
       }
       let modelled = try kind == .none ? batches(of: 32768, members: 32, engines: 4, row) / 8e6 : pages(kind, row)

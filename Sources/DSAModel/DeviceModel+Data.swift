@@ -33,7 +33,10 @@ extension DeviceModel {
       if operation.writes { slots[slot].tail = paths[second].writeLatency + spread }
       slots[slot].isBackward =
         operation == .memmove && descriptor.destination > descriptor.source && DescriptorCheck.overlap(descriptor)
-      slots[slot].flow = flow(operation, first: first, second: second, size: size, engine: engine)
+      slots[slot].flow = flow(
+        operation, first: first, second: second, size: size, engine: engine,
+        isSerialized: isSerialized(
+          operation, source: descriptor.source, destination: descriptor.destination, size: size))
       countOperands(operation, device: device)
     }
     slots[slot].ready = ready

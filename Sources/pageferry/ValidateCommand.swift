@@ -11,7 +11,8 @@ import Validation
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "validate",
-    abstract: "Compare the model with recorded runs of real kernels and with measured DSA devices; write a page of Markdown.",
+    abstract:
+      "Compare the model with recorded runs of real kernels and with measured DSA devices; write a page of Markdown.",
     discussion: """
       A reference folder holds scenarios/NAME.json (exact access patterns) and results/ensemble.json (what the kernel \
       counted). Each scenario is run with the same start delays, and medians are compared. A calibration folder holds tables \
@@ -68,7 +69,8 @@ struct ValidateCommand: ParsableCommand {
       throw ValidationError("--delays \(delays): want milliseconds from 0 to 60000, as in 0,37,113")
     }
     if inputs.isEmpty {
-      throw ValidationError("nothing to compare with; give --reference, --reference-tpp, --calibration or several of them")
+      throw ValidationError(
+        "nothing to compare with; give --reference, --reference-tpp, --calibration or several of them")
     }
   }
 
@@ -142,13 +144,15 @@ struct ValidateCommand: ParsableCommand {
     let lost = file.lost(by: inputs)
     guard lost.isEmpty else {
       throw Failure(
-        message: "\(output): also holds \(Self.names(lost)), which this call would drop; give \(lost.count == 1 ? "that" : "those") "
+        message:
+          "\(output): also holds \(Self.names(lost)), which this call would drop; give \(lost.count == 1 ? "that" : "those") "
           + "too, or write another file", status: .usage)
     }
     let isPartial = !only.isEmpty || delays != "0,37,113"
     if isPartial && (reference != nil || referenceTpp != nil) && file.inputs.contains(where: { $0 != .calibration }) {
       throw Failure(
-        message: "\(output): holds all scenarios; --only and --delays would drop some: write another file", status: .usage)
+        message: "\(output): holds all scenarios; --only and --delays would drop some: write another file",
+        status: .usage)
     }
     return file
   }
