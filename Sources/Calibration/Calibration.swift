@@ -51,10 +51,10 @@ public struct Calibration: Sendable {
 
   /// A loop for a row; a row that asks for what no device can be is refused.
   static func loop(
-    _ devices: [DeviceConfiguration], _ timing: HarnessTiming, _ row: CalibrationTable.Row, bytes: Int = 8 << 20
+    _ devices: [DeviceConfiguration], _ timing: HarnessTiming, _ row: CalibrationTable.Row, pages: Int = 0
   ) throws(CalibrationError) -> CopyLoop {
     do throws(DeviceConfigurationError) {
-      return try CopyLoop(devices, timing, bytes: bytes)
+      return try CopyLoop(devices, timing, pages: pages)
     } catch {
       throw CalibrationError(file: row.file, line: row.line, problem: error.description, fix: "correct the row")
     }

@@ -34,9 +34,9 @@ final class CopyLoop {
   /// Records that a look at their line has shown, by index.
   private var isSeen: [Bool] = []
 
-  init(_ devices: [DeviceConfiguration], _ timing: HarnessTiming, bytes: Int = 8 << 20) throws(DeviceConfigurationError)
-  {
-    memory = FlatMemory(size: Int(Self.data) + bytes)
+  /// - Parameter pages: pages of data that may be taken away; all others are there, and hold nothing.
+  init(_ devices: [DeviceConfiguration], _ timing: HarnessTiming, pages: Int = 0) throws(DeviceConfigurationError) {
+    memory = FlatMemory(size: Int(Self.data) + pages * Page.size)
     memory.movesData = false
     // One memory, wide enough that devices and platform are what binds.
     let link = DeviceLink(readBandwidth: 300_000_000_000, writeBandwidth: 300_000_000_000)

@@ -15,7 +15,7 @@ public enum DSA2LM {
       "dsa-multi-device.csv", columns: ["chunk_bytes", "devices", "gb_per_s", "source", "precision"], folder: folder)
     for row in table.rows {
       let (chunk, devices) = (try row.size("chunk_bytes"), try devices(row, pieces: "chunk_bytes"))
-      let loop = try Calibration.loop(configuration(devices), timing, row, bytes: 12 << 20)
+      let loop = try Calibration.loop(configuration(devices), timing, row)
       let piece = chunk / devices
       let time = loop.split(depth: 16, warm: 96, operations: 224) { step, device in
         let place = step % 2 * (2 << 20) + device * piece

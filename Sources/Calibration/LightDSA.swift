@@ -83,7 +83,7 @@ public enum LightDSA {
   ) throws(CalibrationError) -> Double {
     var perBatch = timing
     perBatch.work *= members
-    let loop = try Calibration.loop([CopyLoop.shared(engines: engines)], perBatch, row, bytes: 72 << 20)
+    let loop = try Calibration.loop([CopyLoop.shared(engines: engines)], perBatch, row)
     for slot in 0..<8 {
       let list = (0..<members).map { member in
         let place = (slot * members + member) * size % (32 << 20)
@@ -138,7 +138,7 @@ public enum LightDSA {
     var device = CopyLoop.shared(engines: 4)
     let blocks = kind != .partial
     device.queues[0].blockOnFault = blocks
-    let loop = try Calibration.loop([device], timing, row)
+    let loop = try Calibration.loop([device], timing, row, pages: 1024)
     loop.memory.pageTime = kind == .disk ? disk : 0
     let pages = 64
     for page in 0..<pages { loop.memory.setPresent(false, page: Int(CopyLoop.data >> 12) + 512 + page) }
