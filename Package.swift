@@ -101,7 +101,8 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
     .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
-    .testTarget(name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "Units"]),
+    .testTarget(
+      name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "DSAFormat", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),

@@ -118,7 +118,9 @@ struct ValidateCommand: ParsableCommand {
     fidelity.delays = delays.split(separator: ",").compactMap { Int($0) }
     if let runs { fidelity.onResult = { try ValidateCommand.keep($0, in: runs) } }
     do {
-      return (fidelity, try fidelity.page(upstream: reference, tpp: referenceTpp))
+      let page = try fidelity.page(upstream: reference, tpp: referenceTpp)
+      // Behind the comparison: it counts in the value.
+      return (fidelity, page)
     } catch let error as ReferenceError {
       throw Failure(message: error.description, status: .usage)
     }
