@@ -36,10 +36,10 @@ extension Calibration {
   private static let introduction = """
     ## Modelled DSA devices beside published measurements
 
-    `--calibration` runs the loop of each published measurement on the model: `DSAModel` and one CPU that submits and polls. *Fitted*
-    points are those whose rows chose a parameter; all others are *predicted*. Which mechanisms the model has was decided in sight of all tables.
-    What was read off a figure (*digitised*) counts as met within 10 %. Points marked *not monotone* were marked before fitting: their
-    times per operation fall and rise again with size; they count like all others.
+    `--calibration` runs the loop of each published measurement on the model: `DSAModel` and one CPU that submits and polls.
+    *Fitted* points are those whose rows chose a parameter; all others are *predicted*. Which mechanisms the model has was decided
+    in sight of all tables. What was read off a figure (*digitised*) counts as met within 10 %. Points marked *not monotone* were
+    marked before fitting: their times per operation fall and rise again with size; they count like all others.
 
     | source | what |
     |---|---|

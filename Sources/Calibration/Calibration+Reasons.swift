@@ -45,7 +45,7 @@ extension Calibration {
   static func reason(for point: CalibrationPoint) -> String {
     if point.mark == .notMonotone {
       return
-        "256 and 1,024 B take 40 ns an operation, 512 B 28 ns; the model gives about 41 ns for all that is smaller than 1 KiB"
+        "256 and 1,024 B take 40 ns an operation, 512 B 28 ns; the model gives 42 to 43 ns for all up to 1 KiB"
     }
     switch point.table {
     case "dsa-depth-sweep.csv" where point.name.contains(" 64 B, "):

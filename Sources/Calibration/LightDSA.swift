@@ -13,8 +13,8 @@ public enum LightDSA {
   static let touch = 1_210 * Picoseconds.nanosecond
   static let disk = 527 * Picoseconds.microsecond
 
-  /// What the parameters of `DeviceTiming` and of this harness were chosen by: latencies up to 2 KiB (posting, record, read, tail),
-  /// crossings of pages at 8 and 16 KiB, the rate at 1 MiB.
+  /// What the parameters of `DeviceTiming` and of this harness were chosen by: latencies up to 2 KiB (posting, record, read,
+  /// tail), crossings of pages at 8 and 16 KiB, the rate at 1 MiB.
   private static let fittedSync: [Opcode: Set<Int>] = [
     .memmove: [64, 128, 256, 512, 1024, 2048, 8192, 16384, 1 << 20], .fill: [64, 128, 256, 512, 1024, 2048, 1 << 20],
   ]

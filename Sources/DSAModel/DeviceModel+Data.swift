@@ -67,16 +67,6 @@ extension DeviceModel {
     return isHit
   }
 
-  /// How much later than the first the slowest of a descriptor's first lines is there.
-  @inline(__always)
-  private static func spread(_ size: Int, _ timing: DeviceTiming) -> Picoseconds {
-    let lines = min((size + 63) >> 6, timing.spreadLines)
-    if lines < 2 { return 0 }
-    // H(n) - 1 = ln n + 0.577 + 1/2n - 1, of the power of two below; in thousandths.
-    let octaves = Int.bitWidth - 1 - lines.leadingZeroBitCount
-    return timing.spreadLatency * (693 * octaves - 423 + (500 >> octaves)) / 1000
-  }
-
   @inline(__always)
   private func countOperands(_ operation: Operation, device: Int) {
     if operation.reads { counts[device].readingSource1 += 1 }
@@ -140,19 +130,6 @@ extension DeviceModel {
     engine.pointee.busyUntil = free
     engine.pointee.event = max(engine.pointee.dataEnd, free)
     schedule(.end, index, at: engine.pointee.event)
-  }
-
-  /// A segment's size in whole lines: what is read and written of memory, by the operand that lies across more of them.
-  @inline(__always)
-  private static func bytesOfLines(_ slot: UnsafeMutablePointer<Slot>, _ segment: Int) -> Int {
-    let operation = slot.pointee.operation
-    let done = slot.pointee.isBackward ? 0 : UInt64(slot.pointee.done)
-    var skew = 0
-    if operation.reads { skew = Int((slot.pointee.descriptor.source &+ done) & 63) }
-    if operation.writes || operation == .compare {
-      skew = max(skew, Int((slot.pointee.descriptor.destination &+ done) & 63))
-    }
-    return (skew + segment + 63) & ~63
   }
 
   /// Bytes that can be moved before a page fault, or up to where two operands differ. A faulting operand is noted in the slot.

@@ -5,8 +5,8 @@ import Units
 extension DeviceModel {
   /// The flow class of an operation between two paths.
   ///
-  /// Descriptors too short to fill an engine's interval cannot use its whole bandwidth; they are told apart in three steps. Copies
-  /// of huge pages that share one resource (`HugeSerialization`) are a fifth kind.
+  /// Descriptors too short to fill an engine's interval cannot use its whole bandwidth; they are told apart in three steps.
+  /// Copies of huge pages that share one resource (`HugeSerialization`) are a fifth kind.
   /// - Parameters:
   ///   - first: path of the source; 0 when there is none.
   ///   - second: path of the destination or the second source; 0 when there is none.
@@ -55,7 +55,8 @@ extension DeviceModel {
     return flow
   }
 
-  /// How much longer than on an idle device the answer to a write at a shared queue's portal takes now (`DeviceTiming.answerWait`).
+  /// How much longer than on an idle device the answer to a write at a shared queue's portal takes now
+  /// (`DeviceTiming.answerWait`).
   public func answerDelay(of device: Int) -> Picoseconds {
     precondition(device >= 0 && device < deviceCount, "no such device")
     let first = Int(devices[device].firstEngine)

@@ -21,9 +21,9 @@ public struct DeviceTiming: Equatable, Sendable {
   public var fabricLatency = 70 * Picoseconds.nanosecond
   /// What a read costs in the engine beyond the wait for memory. S1: a source read adds 260 ns (memmove less fill, 64 B).
   public var readLatency = 78 * Picoseconds.nanosecond
-  /// Mean tail of a line's latency. The slowest of n lines in flight comes so many times H(n) - 1 later than one alone, H(n) = 1 +
-  /// 1/2 + ... + 1/n: the largest of n exponential draws. For each stream, up to `spreadLines`. S1: 130 ns from 64 B to 2 KiB for
-  /// fill, twice that for memmove.
+  /// Mean tail of a line's latency. The slowest of n lines in flight comes so many times H(n) - 1 later than one alone, with
+  /// H(n) = 1 + 1/2 + ... + 1/n: the largest of n exponential draws. For each stream, up to `spreadLines`. S1: 130 ns
+  /// from 64 B to 2 KiB for fill, twice that for memmove.
   public var spreadLatency = 42 * Picoseconds.nanosecond
   /// Lines of one descriptor in flight at most; a power of two. S1: the growth ends at 2 KiB.
   public var spreadLines = 32

@@ -15,13 +15,14 @@ public enum HugeSerialization: Equatable, Sendable {
   /// A copy passes it whose source or destination lay where one of the last copies of huge pages read or wrote: as if lines that
   /// devices left in the cache had one owner to ask.
   ///
-  /// - bytes: how much the devices have moved since, at most. Uncalibrated; `recent` unless known better.
+  /// - bytes: how much the devices have moved since, at most; 256 copies are remembered. Uncalibrated; `recent` unless known
+  ///   better.
   case reused(bytes: Int)
 
   /// What devices may leave in the last-level cache. stream-dsa, README: 2 of 15 ways, 14 MB of 105.
   public static let recent = HugeSerialization.reused(bytes: 14_000_000)
 
-  /// Shortest descriptor that counts as a piece of a huge page: 2 MiB over 16 devices. Lists of base pages have 4 KiB a descriptor.
+  /// Shortest descriptor that counts as a piece of a huge page: 2 MiB over 16 devices. Base pages have 4 KiB a descriptor.
   static let pieceBytes = 128 << 10
 }
 

@@ -144,8 +144,10 @@ public struct Fidelity {
     return text + "."
   }
 
-  /// Whether nothing differs.
-  public var isClean: Bool { agreed == compared && agreedDirections == comparedDirections }
+  /// Whether something was compared and nothing differs.
+  public var isClean: Bool {
+    compared + comparedDirections > 0 && agreed == compared && agreedDirections == comparedDirections
+  }
 
   private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
 

@@ -1,5 +1,5 @@
-// The modelled device against the published tables. They are not part of the project: PAGEFERRY_SHARED names the folder that holds
-// `calibration`, else `../shared` beside the checkout; absent, the tests say so.
+// The modelled device against the published tables. They are not part of the project: PAGEFERRY_SHARED names the folder that
+// holds `calibration`, else `../shared` beside the checkout; absent, the tests say so.
 import Foundation
 import Testing
 import Validation

@@ -317,8 +317,8 @@ import Units
   }
 
   /// S1 (LightDSA): batches of 1-KiB copies that overtook a copy of 64 KiB to 8 MiB on four engines. How many copies a batch has
-  /// and what the loop does between them is not published: the shape must hold, and the level within a factor of two from 128 KiB on
-  /// (the model has 1.6 times as many).
+  /// and what the loop does between them is not published: the shape must hold, and the level within a factor of two from
+  /// 128 KiB on (the model has 1.6 times as many).
   @Test func e6SeveralEnginesOvertakeInProportionToTheFirstOne() throws {
     let measured = [3, 10, 21, 49, 106, 209, 406, 786]
     let passed = try (0..<8).map { try overtaking(65536 << $0, engines: 4) }
