@@ -2,6 +2,8 @@
 #ifndef PAGEFERRY_CPLATFORM_H
 #define PAGEFERRY_CPLATFORM_H
 
+#include "Columns.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
