@@ -1,4 +1,4 @@
-// Loops over columns: plain C that the compiler turns into vectors, once for each kind. For little-endian CPUs, as is all of this.
+// Loops over columns: plain C that the compiler turns into vectors, once for each kind. For little-endian CPUs.
 #include "Columns.h"
 
 #define LOOP static inline __attribute__((always_inline))

@@ -67,8 +67,8 @@ struct BlockDecoder: ~Copyable {
     guard UInt64(littleEndian: payload.loadUnaligned(as: UInt64.self)) == UInt64(pages), (1...records).contains(pages)
     else { throw Failure(problem: "more or fewer pages than records can have") }
     var end = TraceFormat.payloadHeaderBytes
-    /// The shape of the next column and where its numbers are. Values that are all equal are written, unless the block has them from
-    /// the block before.
+    /// The shape of the next column and where its numbers are. Values that are all equal are written, unless the block has them
+    /// from the block before.
     func shape<T: FixedWidthInteger & UnsignedInteger>(
       _ column: BlockColumn, _ values: UnsafePointer<T>, _ count: Int, upTo limit: UInt64
     ) throws(Failure) -> (head: ColumnHead, numbers: UnsafeRawPointer) {

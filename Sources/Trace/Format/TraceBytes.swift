@@ -7,9 +7,9 @@
 
 /// A regular file, or a copy of bytes that stand for one. Several threads may read it.
 ///
-/// Reading a block into a buffer that stays in cache costs a third of what mapping it costs: the kernel's copy waits for memory just
-/// once, in long steps, and there is no page table to fill. A file that another program cuts short meanwhile is an error, where a
-/// mapping would end the reader with SIGBUS.
+/// Blocks are read into a buffer that stays in cache. To map them is dearer: there is a page table to fill, and the checksum waits
+/// for memory, which the kernel's copy does in longer steps. A file that another program cuts short meanwhile is an error, where
+/// a mapping would end the reader with SIGBUS.
 final class TraceBytes: @unchecked Sendable {
   let count: Int
   private let file: String
