@@ -27,7 +27,7 @@ let package = Package(
 
     // The copy engine: what a descriptor is, and a device that takes them in modelled time.
     .target(name: "DSAFormat"),
-    .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Units"], swiftSettings: model),
+    .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Units"], swiftSettings: model),
 
     // The model.
     .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
@@ -38,8 +38,8 @@ let package = Package(
       swiftSettings: model),
 
     // Copy engines: plans of copies, configurations of devices. Pure values.
-    .target(name: "PageCopy", dependencies: ["Units"]),
-    .target(name: "DSAConfig", dependencies: ["Units", .product(name: "Yams", package: "Yams")]),
+    .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
+    .target(name: "PageCopy", dependencies: ["DSAConfig", "Sysctl", "Units"]),
 
     // Input.
     // The C file is for recorded programs: `trace record --print-runtime` hands it out, and nothing here is linked with it.
@@ -57,8 +57,8 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Trace", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events",
-        .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine", "MemoryModel",
+        "Sysctl", "Units", "Events", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: model),
     .target(
@@ -85,8 +85,8 @@ let package = Package(
       path: "Benchmarks", exclude: ["LimitLoops"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
-    .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "Events", "Units"]),
-    .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig"]),
+    .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
+    .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "ReportTests",
@@ -97,7 +97,7 @@ let package = Package(
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
-    .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
+    .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Sysctl", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
@@ -107,7 +107,10 @@ let package = Package(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "SimulationTests",
-      dependencies: ["Simulation", "Workload", "Trace", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Trace", "Migration", "PageCopy", "DSAConfig", "DSAModel", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
     .testTarget(
       name: "FuzzTests",
       dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),

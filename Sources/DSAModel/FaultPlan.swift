@@ -23,20 +23,20 @@ public struct FaultPlan: Equatable, Sendable {
   public init() {}
 }
 
-/// The decisions of one kind of fault.
-struct FaultSource {
+/// The decisions of one kind of fault: the same trigger, seed and number of events give the same ones.
+public struct FaultSource: Sendable {
   private let trigger: FaultPlan.Trigger
   private var random: SplitMix64
   private var events = 0
 
-  init(_ trigger: FaultPlan.Trigger, seed: UInt64) {
+  public init(_ trigger: FaultPlan.Trigger, seed: UInt64) {
     self.trigger = trigger
     random = SplitMix64(seed: seed)
   }
 
   /// Counts an event and says whether it is hit.
   @inline(__always)
-  mutating func strikes() -> Bool {
+  public mutating func strikes() -> Bool {
     switch trigger {
     case .never: return false
     case .rate(let millionths): return random.below(1_000_000) < millionths
@@ -47,5 +47,5 @@ struct FaultSource {
   }
 
   /// A number in 0..<bound for the details of a fault.
-  mutating func below(_ bound: Int) -> Int { random.below(max(bound, 1)) }
+  public mutating func below(_ bound: Int) -> Int { random.below(max(bound, 1)) }
 }

@@ -13,27 +13,6 @@ public enum CopyRules: String, Sendable, Equatable, CaseIterable {
   case c2
 }
 
-/// The knobs that decide, by their names under /proc/sys/vm.
-public struct CopyKnobs: Sendable, Equatable {
-  /// use_dsa_copy_pages.
-  public var useDSACopyPages = false
-  /// dsa_state: channels and pools are there.
-  public var dsaState = false
-  /// cpu_multi_copy_pages.
-  public var cpuMultiCopyPages = false
-  /// dsa_copy_threshold, in base pages; negative is always. 12 in 2024, 16 in 2025.
-  public var dsaCopyThreshold = 12
-
-  public init(
-    useDSACopyPages: Bool = false, dsaState: Bool = false, cpuMultiCopyPages: Bool = false, dsaCopyThreshold: Int = 12
-  ) {
-    self.useDSACopyPages = useDSACopyPages
-    self.dsaState = dsaState
-    self.cpuMultiCopyPages = cpuMultiCopyPages
-    self.dsaCopyThreshold = dsaCopyThreshold
-  }
-}
-
 /// What copies a list.
 public enum ListEngine: String, Sendable, Equatable {
   /// dsa_copy_page_lists.

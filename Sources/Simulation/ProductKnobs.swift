@@ -1,7 +1,10 @@
 // All knobs of the product in one tree.
 
+import DSAConfig
+import DSAModel
 import Machine
 import MemoryModel
+import PageCopy
 import Sysctl
 import Tiering
 
@@ -10,7 +13,8 @@ extension KnobTree {
   public static var product: KnobTree {
     KnobTree([
       KernelKnobs.self, BalancingKnobs.self, ReclaimKnobs.self, MemoryKnobs.self, HugePageKnobs.self,
-      HardwareKnobs.self, CostKnobs.self, SimulationKnobs.self,
+      HardwareKnobs.self, DSAHardwareKnobs.self, CopyKnobs.self, CostKnobs.self, CopyCostKnobs.self, FaultKnobs.self,
+      SimulationKnobs.self,
     ])
   }
 }

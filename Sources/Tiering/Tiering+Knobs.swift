@@ -25,8 +25,22 @@ public struct ReclaimKnobs: KnobSet {
       doc: "TPP's demotion mark: kswapd of a top-tier node keeps this share of its Normal zone free.",
       notes: """
         Used by kernel.rules = tpp2021 only. The mark is computed when this (or another watermark knob) is written after \
-        kernel.numa_balancing = 2; until then it is 0 and nearly nothing is demoted, as on the original.
-        """),
+        kernel.numa_balancing = 2, and is 0 until then: nearly nothing is demoted. The original takes a change before that and does \
+        nothing; here it is refused. Writing the value it has is accepted, and does nothing then.
+        """,
+      prepare: { set, tree throws(KnobRefusal) in
+        guard tree[KernelKnobs.self].rules.isTPP, set.demoteScaleFactor != tree[ReclaimKnobs.self].demoteScaleFactor
+        else { return }
+        // The original's flag stays set when balancing is turned off again.
+        let balancing = "kernel.numa_balancing"
+        let wasOn =
+          tree[BalancingKnobs.self].mode != 0 || tree.history.contains { $0.name == balancing && $0.value != "0" }
+        guard wasOn else {
+          throw KnobRefusal(
+            "the demotion mark would stay 0, since kernel.numa_balancing never was 2; write kernel.numa_balancing=2 first"
+          )
+        }
+      }),
     .flag(
       "vm.use_concur_to_demote", \.concurToDemote,
       source: "DSA-2LM's 5.13 tree, mm/vmscan.c demote_page_list, mm/migrate.c migrate_pages_concur",
