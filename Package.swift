@@ -65,21 +65,26 @@ let package = Package(
       name: "Report",
       dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
     .target(
+      name: "Compare",
+      dependencies: [
+        "Report", "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "Sysctl", "Units",
+      ]),
+    .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig",
+        "Simulation", "Report", "Compare", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig",
         "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "DSAModel",
-        "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "Compare", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel",
+        "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops"]),

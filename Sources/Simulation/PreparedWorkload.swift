@@ -1,6 +1,7 @@
 // What several runs of one workload have in common: its traces, read once.
 
 import Machine
+import Sysctl
 import Units
 import Workload
 
