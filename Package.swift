@@ -96,6 +96,9 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    .testTarget(
+      name: "CompareTests",
+      dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),

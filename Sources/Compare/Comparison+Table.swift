@@ -38,7 +38,7 @@ extension Comparison {
   }
 
   private var explanation: String {
-    let band = "\(Decimal.fixed(Speedup.band, places: 4)) %"
+    let band = "\(Decimal.fixed(Speedup.band / 1000, places: 1)) %"
     var text = "speed-up over \(reference), by \(basis == .time ? "time" : "accesses a second")"
     text += profiles.contains { $0.given.hasWarmup } ? " without warm-up; " : "; "
     text += "within \(band) is 'same'\n"

@@ -15,7 +15,11 @@ public struct CopyFigures: Codable, Equatable, Sendable {
   public var devicesBusyPs: [Int]
 
   /// Bytes a second while copying; nil when nothing was copied.
-  public var bytesPerSecond: Int? { CopyFigures.rate(bytes, in: elapsedPs) }
+  public var bytesPerSecond: Int?
+
+  /// No copy.
+  static let none = CopyFigures(
+    bytes: 0, elapsedPs: 0, cpuPs: 0, engines: [], devicesBusyPs: [], bytesPerSecond: nil)
 
   static func rate(_ bytes: Int, in span: Picoseconds) -> Int? {
     guard span > 0, bytes > 0 else { return nil }
@@ -38,5 +42,6 @@ extension CopyFigures {
     cpuPs = trace.copyTime
     engines = [EngineFigures(engine: "cpu", bytes: bytes)]
     devicesBusyPs = []
+    bytesPerSecond = CopyFigures.rate(bytes, in: elapsedPs)
   }
 }

@@ -1,0 +1,114 @@
+// Whole comparisons: the same whatever the threads, complete for programs, errors with the profile's name.
+
+import Foundation
+import Report
+import Simulation
+import Synchronization
+import Testing
+
+@testable import Compare
+
+@Suite struct ComparisonTests {
+  private static let profiles = "tpp,all-fast,all-slow,first-touch"
+
+  @Test func `a comparison does not depend on the number of threads`() throws {
+    let plan = try SmallComparison.plan(Self.profiles)
+    let one = try plan.run(jobs: 1, version: "test")
+    for jobs in [2, 5, 64] {
+      let many = try plan.run(jobs: jobs, version: "test")
+      #expect(many == one && many.json == one.json && many.text == one.text && many.csv == one.csv, "\(jobs) jobs")
+    }
+    #expect(one.basis == .time && one.notes.isEmpty)
+    #expect(one.profiles.allSatisfy { $0.given.faults.isEmpty })
+    // The hot window lies in slow memory: tiering gains, and memory of one kind bounds it.
+    let given = one.profiles.map(\.given)
+    #expect(given[0].movedPages > 0)
+    #expect(given[1].measuredPs < given[0].measuredPs && given[3].measuredPs <= given[2].measuredPs)
+  }
+
+  @Test func `JSON holds the whole comparison`() throws {
+    let comparison = try SmallComparison.plan(Self.profiles).run(jobs: 2, version: "test")
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    #expect(try decoder.decode(Comparison.self, from: Data(comparison.json.utf8)) == comparison)
+    let root = try #require(
+      try JSONSerialization.jsonObject(with: Data(comparison.json.utf8)) as? [String: Any])
+    for key in ["format", "basis", "reference", "uncalibrated_costs", "profiles", "band_millionths", "notes"] {
+      #expect(root[key] != nil, "\(key)")
+    }
+  }
+
+  @Test func `CSV has a line for each number`() throws {
+    let comparison = try SmallComparison.plan("tpp,first-touch").run(jobs: 2, version: "test")
+    let lines = comparison.csv.split(separator: "\n")
+    #expect(lines[0] == "profile,costs,figure,unit,value")
+    let tpp = comparison.profiles[0].given
+    #expect(lines.contains("tpp,given,elapsed,ps,\(tpp.elapsedPs)"))
+    #expect(lines.contains("tpp,given,migration/demotion/stage/copy,ps,\(try #require(tpp.migrations.last).copyPs)"))
+    let speedup = try #require(comparison.profiles[1].speedup)
+    #expect(lines.contains("first-touch,halved,speedup,millionths,\(try #require(speedup.halvedMillionths))"))
+    #expect(lines.contains("first-touch,all,verdict,,\(speedup.verdict.rawValue)"))
+    let numbers = comparison.profiles.flatMap { profile in CostScale.all.compactMap { profile[$0] } }
+      .reduce(0) { $0 + $1.figures.count }
+    #expect(lines.count == 1 + numbers + 4)
+    #expect(lines.allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == 5 })
+  }
+
+  @Test func `runs that are given a time are compared by rate, and that is said`() throws {
+    let workload = """
+      name: timed
+      regions:
+        A: {pages: 4096}
+      tasks:
+        - name: main
+          phases:
+            - access: A
+              write_every: 1
+            - access: A
+              pattern: uniform
+              for: 20ms
+      """
+    let comparison = try SmallComparison.plan("all-slow,all-fast", workload: workload, hasRanges: false)
+      .run(jobs: 2, version: "test")
+    #expect(comparison.basis == .rate)
+    #expect(
+      comparison.notes == ["the runs did not do the same accesses: speed-ups are by accesses a second, not by run time"])
+    #expect(comparison.text.contains("speed-up over all-slow, by accesses a second"))
+    // By time alone, the faster memory would seem to gain next to nothing.
+    #expect(try #require(comparison.profiles[1].speedup).millionths > 1_300_000)
+  }
+
+  @Test func `of runs that fail the first in order is named, whatever the threads`() throws {
+    // The machine of tpp cannot hold the workload; that of all-fast can.
+    let plan = try SmallComparison.plan("all-fast,first-touch,tpp", ["hw.node1.size=16M"])
+    for jobs in [1, 4] {
+      let error = #expect(throws: CompareError.self) { try plan.run(jobs: jobs, version: "test") }
+      #expect(error?.profile == "first-touch")
+      #expect(error?.description.hasPrefix("profile first-touch: the workload needs ") == true)
+    }
+  }
+
+  @Test func `every run is handed out once, with its name and knobs`() throws {
+    let plan = try SmallComparison.plan("first-touch,all-fast")
+    let seen = Mutex<[String]>([])
+    _ = try plan.run(jobs: 3, version: "test") { (run, result, _) throws(ReportError) in
+      seen.withLock { $0.append("\(run.name) \(result.tasks[0].totals.accesses)") }
+    }
+    let accesses = 12288 + 60 * 2048
+    #expect(
+      seen.withLock { $0 }.sorted()
+        == ["all-fast", "all-fast.costs-doubled", "all-fast.costs-halved", "first-touch",
+          "first-touch.costs-doubled", "first-touch.costs-halved",
+        ].map { "\($0) \(accesses)" })
+  }
+
+  @Test func `speed-ups may be over any of the profiles`() throws {
+    let plan = try SmallComparison.plan("first-touch,all-fast", over: "all-fast", hasRanges: false)
+    let comparison = try plan.run(jobs: 2, version: "test")
+    #expect(comparison.profiles[1].speedup == nil)
+    #expect(try #require(comparison.profiles[0].speedup).verdict == .slower)
+    #expect(try SmallComparison.plan("first-touch,all-fast").reference == "first-touch")
+    let error = #expect(throws: CompareError.self) { try SmallComparison.plan("tpp,all-fast", over: "all-fst") }
+    #expect(error?.description == "--over: 'all-fst' is none of the profiles; did you mean all-fast?")
+  }
+}
