@@ -32,14 +32,16 @@ let package = Package(
     // The model.
     .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
-    .target(name: "Migration", dependencies: ["Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
+    .target(
+      name: "Migration",
+      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
     .target(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
 
     // Copy engines: plans of copies, configurations of devices. Pure values.
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
-    .target(name: "PageCopy", dependencies: ["DSAConfig", "Sysctl", "Units"]),
+    .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
 
     // Input.
     // The C file is for recorded programs: `trace record --print-runtime` hands it out, and nothing here is linked with it.
@@ -110,14 +112,16 @@ let package = Package(
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
-    .testTarget(name: "MigrationTests", dependencies: ["Migration", "Machine", "MemoryModel", "Units"]),
+    .testTarget(
+      name: "MigrationTests",
+      dependencies: ["Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "SimulationTests",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Migration", "PageCopy", "DSAConfig", "DSAModel", "MemoryModel", "Sysctl",
-        "Units",
+        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "MemoryModel",
+        "Sysctl", "Events", "Units",
       ]),
     .testTarget(
       name: "FuzzTests",

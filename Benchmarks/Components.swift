@@ -153,7 +153,7 @@ private final class TieringBench {
           UnsafeBufferPointer(start: $0, count: 1), to: MigrationTarget(node: 0, allowed: 1), reason: .numaMisplaced,
           mode: .async, runningCPUs: 1, caller: .task(0, thread: 0))
       }
-      while job.step(now: 0, cpu: 0) != nil {}
+      while job.step(now: 0, cpu: 0) != .done {}
       moved += job.nrSucceeded
       for folio in job.leftovers { memory.putBack(folio) }
     }
@@ -182,7 +182,7 @@ private final class TieringBench {
         steps += 1
         switch kswapd.step(now: now, cpu: 0) {
         case .useCPU(let span): now += span
-        case .sleepUntil, .sleep: break loop
+        case .sleepUntil, .sleep, .spin, .sleepForCopy: break loop
         }
       }
       spent += cpuNanoseconds() - start
@@ -235,7 +235,7 @@ private final class TieringBench {
         $0, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: reason, mode: .async, runningCPUs: 1,
         caller: .task(0, thread: 0))
     }
-    while job.step(now: 0, cpu: 0) != nil {}
+    while job.step(now: 0, cpu: 0) != .done {}
     for folio in job.leftovers { memory.putBack(folio) }
     memory.drainAllLRUBatches()
   }

@@ -62,11 +62,12 @@ public struct DSAHardwareKnobs: KnobSet {
       when: .beforeRun, evidence: .setting, source: "DSA-2LM (madsys-dev/DSA-2LM), dsas-4e1w-d.conf (empty)",
       doc: "The machine's DSA devices: an accel-config file, read and checked when this is written.",
       notes: """
-        Empty is eight devices, each with one dedicated kernel queue of 128 entries, four engines, batches of 128 and transfers of 2 MiB. \
-        A file is refused with its first finding; pageferry dsa check shows all. Write it while vm.dsa_state is 0.
+        Empty is eight devices, each with one dedicated kernel queue of 128 entries, four engines, batches of 128 and transfers of \
+        2 MiB. A file is refused with its first finding; pageferry dsa check shows all. A relative path begins at the working \
+        directory. Write it while vm.dsa_state is 0.
         """,
       prepare: { set, tree throws(KnobRefusal) in
-        // The knob stands in a room above.
+        // That knob is of a room above, known here by name alone.
         guard set.file != tree[DSAHardwareKnobs.self].file, (try? tree.read("vm.dsa_state")) == "1" else { return }
         throw KnobRefusal("work queues are held, since vm.dsa_state is 1; write vm.dsa_state=0 first")
       }),
@@ -77,7 +78,7 @@ public struct DSAHardwareKnobs: KnobSet {
     .flag(
       "hw.dsa.serialize_huge", \.serializeHuge, when: .beforeRun, evidence: .uncalibrated,
       source: "hypothesis for DSA-2LM's README: 68 us for a 2 MiB page in some states, 17 us in others",
-      doc: "Whether descriptors of huge pages of all devices share one resource of a device's bandwidth.",
+      doc: "Whether huge pages' descriptors, of all devices, serialise on one resource of a single device's size.",
       notes: "1 is a hypothesis that explains the README's slow state, a factor of 4; its author leaves it unexplained."
     ),
     .integer(

@@ -1,5 +1,7 @@
 // What a device counts, after the performance counters of the specification.
 
+import Units
+
 /// Counters of one device since the model was made.
 ///
 /// Source: Intel DSA Architecture Specification 341204, appendix D; `dropped` is its DWQ full drops. `bytesCompleted`, `lost`
@@ -52,6 +54,9 @@ public struct DeviceCounters: Equatable, Sendable {
   public var lost = 0
   /// Batch members that an earlier failure kept from starting.
   public var abandoned = 0
+
+  /// Time with a descriptor in a queue or in progress, up to the last moment without one.
+  public var busyTime: Picoseconds = 0
 
   public init() {}
 

@@ -26,7 +26,11 @@ extension DeviceModel {
     } else {
       engines[engine].inProgress -= 1
     }
-    if parent == nothing { engines[engine].backlog -= load(descriptor, device: device) }
+    if parent == nothing {
+      engines[engine].backlog -= load(descriptor, device: device)
+      devices[device].active -= 1
+      if devices[device].active == 0 { counts[device].busyTime += now - devices[device].busySince }
+    }
     if parent != nothing {
       memberEnded(slot, batch: Int(parent))
     } else if queues[queue].drains > 0 {

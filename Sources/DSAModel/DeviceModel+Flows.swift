@@ -62,7 +62,7 @@ extension DeviceModel {
   }
 
   /// Shares bandwidth among the active flows, and moves the ends of those whose pace changed.
-  private func shareAnew() {
+  func shareAnew() {
     flows.share(into: paces)
     for position in 0..<flows.activeCount {
       let name = flows.activeClass(position)

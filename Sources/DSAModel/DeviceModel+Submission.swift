@@ -143,6 +143,9 @@ extension DeviceModel {
     queue.pointee.tickets += 1
     slots[slot].ticket = queue.pointee.tickets
     queue.pointee.occupancy += 1
+    let device = devices + Int(queue.pointee.device)
+    if device.pointee.active == 0 { device.pointee.busySince = now }
+    device.pointee.active += 1
     queue.pointee.list.append(Int32(slot), slots)
     schedule(.dispatch, Int(queue.pointee.group), at: ready)
   }
@@ -164,6 +167,8 @@ extension DeviceModel {
     precondition(index >= 0 && index < deviceCount, "no such device")
     if devices[index].isGone { return }
     devices[index].isGone = true
+    if devices[index].active > 0 { counts[index].busyTime += now - devices[index].busySince }
+    devices[index].active = 0
     for slot in 0..<slotCount where slots[slot].isUsed && Int(queues[Int(slots[slot].queue)].device) == index {
       // Posted writes on their way still arrive, and are discarded. Slots of lost ones are never used again: events name them.
       if slots[slot].ticket == 0 && slots[slot].parent == nothing { continue }

@@ -197,6 +197,8 @@ public final class DeviceModel<Memory: DeviceMemory> {
   public func softwareError(of device: Int) -> SoftwareError { devices[device].error }
   public func clearSoftwareError(of device: Int) { devices[device].error = SoftwareError() }
   public func isGone(_ device: Int) -> Bool { devices[device].isGone }
+  /// Whether all that a device accepted has ended.
+  public func isIdle(_ device: Int) -> Bool { devices[device].active == 0 }
 
   /// Entries of a queue that are occupied: submitted and not yet dispatched.
   public func occupancy(device: Int, queue: Int) -> Int {

@@ -171,6 +171,9 @@ struct DeviceState {
   /// When the next descriptor can start.
   var nextStart: Picoseconds = 0
   var error = SoftwareError()
+  /// Descriptors accepted and not yet ended, members of batches not counted; and since when there are any.
+  var active = 0
+  var busySince: Picoseconds = 0
 }
 
 /// Kinds of events; the payload is the kind over 20 bits of index.

@@ -84,6 +84,15 @@ struct Flows: ~Copyable {
     classes.deallocate()
   }
 
+  /// Changes a capacity. What was remembered of flows that are alone is forgotten.
+  /// - Returns: whether it is another one.
+  mutating func setCapacity(_ resource: Int, _ value: Int) -> Bool {
+    if capacity[resource] == value { return false }
+    capacity[resource] = value
+    for index in 0..<classCount { classes[index].alone = InlineArray<8, Int>(repeating: 0) }
+    return true
+  }
+
   mutating func add(_ new: FlowClass) -> Int32 {
     if classCount == classCapacity {
       let larger = UnsafeMutablePointer<FlowClass>.allocate(capacity: classCapacity * 2)

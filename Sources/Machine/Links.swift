@@ -55,6 +55,13 @@ public final class Links {
   private var writeLoad: [Int]
   /// Rises whenever a factor changes: whoever caches costs compares it.
   public private(set) var version = 0
+  /// Worker copies under way that read and write a node, and the bytes of the epoch that they and devices moved.
+  private var sharers: [(read: Int, write: Int)]
+  private var sharedBytes: [(read: Int, write: Int)]
+  private var deviceBytes: [(read: Int, write: Int)]
+  /// Their part of the last epoch's load, in 1/64.
+  private var sharedLoad: [(read: Int, write: Int)]
+  private var deviceLoad: [(read: Int, write: Int)]
   /// Bytes moved by copies, reads and writes, by node.
   public private(set) var copiedFrom: [Int]
   public private(set) var copiedTo: [Int]
@@ -67,6 +74,8 @@ public final class Links {
     (readBytes, writeBytes, readLoad, writeLoad, copiedFrom, copiedTo) = (zero, zero, zero, zero, zero, zero)
     queueing = [(read: Int, write: Int)](repeating: (Links.unit, Links.unit), count: nodes.count)
     stretch = queueing
+    sharers = [(read: Int, write: Int)](repeating: (0, 0), count: nodes.count)
+    (sharedBytes, deviceBytes, sharedLoad, deviceLoad) = (sharers, sharers, sharers, sharers)
   }
 
   /// Adds demand traffic of the running epoch.
@@ -109,8 +118,56 @@ public final class Links {
     return bytes * Picoseconds.second / rate
   }
 
+  // MARK: Copies that share a link
+
+  /// A worker begins or ends to copy from a node to another: the workers of a link share what is left of it.
+  public func beginShared(from: Int, to: Int) {
+    sharers[from].read += 1
+    sharers[to].write += 1
+  }
+
+  public func endShared(from: Int, to: Int) {
+    sharers[from].read -= 1
+    sharers[to].write -= 1
+  }
+
+  /// Like `copy`, for a worker between `beginShared` and `endShared`: what demand, devices and serial copies leave is shared
+  /// equally among the workers of a link.
+  public func copyShared(bytes: Int, from: Int, to: Int, cpuBandwidth: Int) -> Picoseconds {
+    let read = leftOver(nodes[from].readBandwidth, load: readLoad[from] - sharedLoad[from].read)
+    let write = leftOver(nodes[to].writeBandwidth, load: writeLoad[to] - sharedLoad[to].write)
+    let rate = min(
+      cpuBandwidth, min(read / max(sharers[from].read, 1), nodes[from].threadReadBandwidth),
+      min(write / max(sharers[to].write, 1), nodes[to].threadWriteBandwidth))
+    sharedBytes[from].read += bytes
+    sharedBytes[to].write += bytes
+    readBytes[from] += bytes
+    writeBytes[to] += bytes
+    copiedFrom[from] += bytes
+    copiedTo[to] += bytes
+    return bytes * Picoseconds.second / max(rate, 1)
+  }
+
+  /// Adds what a device moved in the running epoch.
+  public func addDevice(bytes: Int, from: Int, to: Int) {
+    deviceBytes[from].read += bytes
+    deviceBytes[to].write += bytes
+    readBytes[from] += bytes
+    writeBytes[to] += bytes
+    copiedFrom[from] += bytes
+    copiedTo[to] += bytes
+  }
+
+  /// What demand and CPU copies leave of a node to devices, bytes a second.
+  public func leftForDevices(node: Int) -> (read: Int, write: Int) {
+    (
+      leftOver(nodes[node].readBandwidth, load: readLoad[node] - deviceLoad[node].read),
+      leftOver(nodes[node].writeBandwidth, load: writeLoad[node] - deviceLoad[node].write)
+    )
+  }
+
   private func leftOver(_ bandwidth: Int, load: Int) -> Int {
-    max(bandwidth * (Links.unit - min(load, Links.unit)) / Links.unit, bandwidth / 8)
+    max(bandwidth * (Links.unit - min(max(load, 0), Links.unit)) / Links.unit, bandwidth / 8)
   }
 
   /// Closes an epoch of `elapsed` time: what moved in it sets the factors of the next.
@@ -124,6 +181,7 @@ public final class Links {
       let link = nodes[node]
       readLoad[node] = load(bytes: readBytes[node], bandwidth: link.readBandwidth, elapsed: elapsed)
       writeLoad[node] = load(bytes: writeBytes[node], bandwidth: link.writeBandwidth, elapsed: elapsed)
+      noteSharedLoad(node, elapsed: elapsed)
       let newQueueing = (
         read: approach(queueing[node].read, queueingFactor(readLoad[node]), elapsed: elapsed),
         write: approach(queueing[node].write, queueingFactor(writeLoad[node]), elapsed: elapsed)
@@ -139,6 +197,21 @@ public final class Links {
       writeBytes[node] = 0
     }
     if changed { version += 1 }
+  }
+
+  private func noteSharedLoad(_ node: Int, elapsed: Picoseconds) {
+    let link = nodes[node]
+    func loads(_ bytes: (read: Int, write: Int)) -> (read: Int, write: Int) {
+      if bytes == (0, 0) { return bytes }
+      return (
+        load(bytes: bytes.read, bandwidth: link.readBandwidth, elapsed: elapsed),
+        load(bytes: bytes.write, bandwidth: link.writeBandwidth, elapsed: elapsed)
+      )
+    }
+    sharedLoad[node] = loads(sharedBytes[node])
+    deviceLoad[node] = loads(deviceBytes[node])
+    sharedBytes[node] = (0, 0)
+    deviceBytes[node] = (0, 0)
   }
 
   /// Traffic over what the epoch could carry, in 1/64.

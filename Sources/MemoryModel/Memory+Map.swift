@@ -139,6 +139,15 @@ extension Memory {
     (cold + Int(new)).update(from: cold + Int(old), count: count)
   }
 
+  /// Copies the content tags of so many base pages.
+  @inline(__always)
+  public func copyContent(from old: PFN, to new: PFN, count: Int) {
+    (cold + Int(new)).update(from: cold + Int(old), count: count)
+  }
+
+  /// The base page's content is neither the old nor the new one.
+  public func poisonContent(_ pfn: PFN) { cold[Int(pfn)].tag = 0 }
+
   /// Points the mapping at the new folio (`remove_migration_ptes`), puts the new folio on its LRU batch and frees the old
   /// one. `inaccessible` leaves a PROT_NONE entry behind (TPP's demotion). `setDemoted` sets PG_demoted.
   public func finishMigration(from old: PFN, to new: PFN, inaccessible: Bool, setDemoted: Bool, cpu: Int) {

@@ -37,19 +37,9 @@ extension MigrationJob {
       unmapped.append((old, new))
       return time
     }
+    listCopy.start(unmapped, cpu: cpu)
     phase = .listCopy
     return time
-  }
-
-  /// Copies the next folio, on this CPU.
-  func copyNextOfList() -> Picoseconds? {
-    guard moveIndex < unmapped.count else {
-      moveIndex = 0
-      phase = .listRemap
-      return 0
-    }
-    defer { moveIndex += 1 }
-    return copy(unmapped[moveIndex])
   }
 
   /// Maps the next folio again; behind the last one the call ends, and migrate_pages takes what is left.

@@ -23,11 +23,14 @@ public struct MigrationTarget: Sendable {
 /// Migrates one list of isolated folios. Made once and started again for each list, so that no step allocates.
 public final class MigrationJob {
   enum Phase {
-    case idle, unmapBatch, flushBatch, moveNext, remap, pageUnmap, pageRemap, listUnmap, listCopy, listRemap
+    case idle, unmapBatch, flushBatch, moveNext, remap, batchCopy, batchRemap
+    case pageUnmap, pageCopy, pageRemap, listUnmap, listCopy, listRemap
   }
 
   let memory: Memory
   private let links: Links
+  let copies: CopyMachine
+  let listCopy: ModelCopy
   public let trace: MigrationTrace
   public var costs: CostKnobs
 
@@ -65,11 +68,15 @@ public final class MigrationJob {
   /// Whether a step since `takeRemapped` made pages available again.
   private var remapped = false
 
-  public init(memory: Memory, links: Links, trace: MigrationTrace, costs: CostKnobs) {
+  /// - Parameter copies: what moves the bytes of lists and huge pages; shared by all jobs of a run.
+  public init(memory: Memory, links: Links, trace: MigrationTrace, costs: CostKnobs, copies: CopyMachine? = nil) {
     self.memory = memory
     self.links = links
     self.trace = trace
     self.costs = costs
+    let copies = copies ?? CopyMachine(memory: memory, links: links, costs: costs)
+    self.copies = copies
+    listCopy = ModelCopy(machine: copies)
   }
 
   public var isIdle: Bool { phase == .idle }
@@ -119,18 +126,28 @@ public final class MigrationJob {
     return remapped
   }
 
-  /// Does the next step on `cpu` at `now`; returns its CPU time, or nil when the call is over.
-  public func step(now: Picoseconds, cpu: Int) -> Picoseconds? {
+  /// Does the next step on `cpu` at `now`.
+  public func step(now: Picoseconds, cpu: Int) -> JobStep {
     switch phase {
-    case .idle: return nil
+    case .batchCopy, .pageCopy, .listCopy: return stepCopy(now: now, cpu: cpu)
+    default:
+      guard let time = stageStep(now: now, cpu: cpu) else { return .done }
+      return .useCPU(time)
+    }
+  }
+
+  /// The next step of a stage that no engine does; nil when the call is over.
+  private func stageStep(now: Picoseconds, cpu: Int) -> Picoseconds? {
+    switch phase {
+    case .idle, .batchCopy, .pageCopy, .listCopy: return nil
     case .unmapBatch: return unmapBatch(now: now, cpu: cpu)
-    case .flushBatch: return flushBatch()
+    case .flushBatch: return flushBatch(cpu: cpu)
     case .moveNext: return moveNext(cpu: cpu)
     case .remap: return remapMoved(cpu: cpu)
     case .pageUnmap: return unmapPage(now: now, cpu: cpu)
     case .pageRemap: return remapPage(cpu: cpu)
+    case .batchRemap: return remapBatch(cpu: cpu)
     case .listUnmap: return unmapNextOfList(cpu: cpu)
-    case .listCopy: return copyNextOfList()
     case .listRemap: return remapNextOfList(now: now, cpu: cpu)
     }
   }
@@ -165,10 +182,42 @@ public final class MigrationJob {
   }
 
   /// One flush for the batch's base pages; each 2 MiB folio was flushed when it was unmapped.
-  private func flushBatch() -> Picoseconds? {
+  ///
+  /// With DSA or workers on, the whole batch is then copied as one list: no kernel of these versions does that. It follows the
+  /// proposed folios_mc_copy (linux-mm.md 3.6), with the original's threshold.
+  private func flushBatch(cpu: Int) -> Picoseconds? {
     phase = .moveNext
+    if copies.copiesLists, !unmapped.isEmpty {
+      phase = .batchCopy
+      listCopy.start(unmapped, cpu: cpu)
+    }
     guard baseInBatch else { return 0 }
     return flush()
+  }
+
+  /// Maps the batch's folios again, one a step.
+  private func remapBatch(cpu: Int) -> Picoseconds? {
+    guard moveIndex < unmapped.count else {
+      phase = .unmapBatch
+      return 0
+    }
+    defer { moveIndex += 1 }
+    return remap(unmapped[moveIndex], cpu: cpu)
+  }
+
+  // MARK: Copies by an engine
+
+  private func stepCopy(now: Picoseconds, cpu: Int) -> JobStep {
+    let step = listCopy.step(now: now, cpu: cpu)
+    trace.add(listCopy.takeSpent(), .copy, reason)
+    guard step == .done else { return step }
+    moveIndex = 0
+    switch phase {
+    case .batchCopy: phase = .batchRemap
+    case .pageCopy: phase = .pageRemap
+    default: phase = .listRemap
+    }
+    return .useCPU(0)
   }
 
   private func moveNext(cpu: Int) -> Picoseconds? {
@@ -229,6 +278,11 @@ public final class MigrationJob {
       if memory.order(of: old) == 0 { time += flush() }
       unmapped.removeAll(keepingCapacity: true)
       unmapped.append((old, new))
+      if memory.order(of: old) > 0 {
+        listCopy.start(unmapped, isSingle: true, cpu: cpu)
+        phase = .pageCopy
+        return time
+      }
       phase = .pageRemap
       return time + copy(unmapped[0])
     }
@@ -248,6 +302,7 @@ public final class MigrationJob {
   func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
     time += costs.allocate
     trace.add(costs.allocate, .allocate, reason)
+    if copies.failsAllocation() { return nil }
     var policy = AllocationPolicy.promotion
     if reason == .demotion {
       // A base-page demotion wakes kswapd of its target and digs to the min mark; a huge one has its reclaim bits
@@ -302,18 +357,20 @@ public final class MigrationJob {
     return time
   }
 
+  /// Copies a folio on this CPU.
   func copy(_ pair: (old: PFN, new: PFN)) -> Picoseconds {
+    memory.copyContent(from: pair.old, to: pair.new)
     let time = links.copy(
       bytes: memory.pages(of: pair.old) << Page.shift, from: memory.node(of: pair.old), to: memory.node(of: pair.new),
       cpuBandwidth: costs.copyBandwidth)
     trace.add(time, .copy, reason)
+    copies.context.timer.addSerial(pages: memory.pages(of: pair.old), time)
     return time
   }
 
   func remap(_ pair: (old: PFN, new: PFN), cpu: Int) -> Picoseconds {
     let pages = memory.pages(of: pair.old)
     let isTPPDemotion = memory.rules.isTPP && reason == .demotion
-    memory.copyContent(from: pair.old, to: pair.new)
     memory.finishMigration(
       from: pair.old, to: pair.new, inaccessible: isTPPDemotion, setDemoted: isTPPDemotion, cpu: cpu)
     remapped = true

@@ -117,6 +117,9 @@ extension CopyKnobs {
     return CopyDecision(engine: .pageByPage, reason: .afterFailure)
   }
 
+  /// A device did not answer in time: the switch goes off under either rules, else every list would wait as long.
+  public mutating func deviceFailed() { useDSACopyPages = false }
+
   /// The copy of one huge page failed: the CPU copies it, base page by base page.
   public mutating func hugePageFailed(_ engine: HugeEngine) -> CopyDecision<HugeEngine> {
     if engine == .dsa { useDSACopyPages = false }

@@ -14,6 +14,8 @@ final class KernelThread: ThreadBody {
     self.simulation = simulation
   }
 
+  func polled(_ span: Picoseconds) {}
+
   func tick(_ thread: ModelThread, now: Picoseconds) {}
 
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
@@ -30,6 +32,12 @@ final class KernelThread: ThreadBody {
         return t
       case .sleep:
         thread.state = .waiting
+        return t
+      case .spin:
+        simulation.poll(thread)
+        return t
+      case .sleepForCopy:
+        simulation.sleepForCopy(thread)
         return t
       }
       if kswapd.takeRemapped() { simulation.wakeWaiters(now: t) }

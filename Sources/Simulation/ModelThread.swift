@@ -1,5 +1,6 @@
 // A thread of the modelled machine: a user thread or a kernel thread, with what the scheduler keeps of it.
 
+import Migration
 import Tiering
 import Units
 
@@ -18,6 +19,8 @@ protocol ThreadBody: AnyObject {
   /// Runs on `cpu` from `now` to `limit` at most (by one access or kernel step more), or until the thread sleeps, waits,
   /// ends, or wakes another. Returns the time then and sets `thread.state`.
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds
+  /// The thread has polled for a copy for so long.
+  func polled(_ span: Picoseconds)
   /// A scheduler tick hit the thread.
   func tick(_ thread: ModelThread, now: Picoseconds)
 }
@@ -55,10 +58,17 @@ final class ModelThread {
   /// When it last became runnable without running: for the time spent waiting for a CPU.
   var queuedSince: Picoseconds = 0
   var queuedTime: Picoseconds = 0
+  /// What it polls for, nil when it does not.
+  var polledCopy: ModelCopy?
+  /// A worker of the high-priority queue: it runs before all others of its CPU.
+  let isUrgent: Bool
   /// CPU time of its context switches.
   var switchTime: Picoseconds = 0
 
-  init(id: Int, name: String, body: any ThreadBody, allowed: [Bool], isKernel: Bool) {
+  init(
+    id: Int, name: String, body: any ThreadBody, allowed: [Bool], isKernel: Bool, isUrgent: Bool = false
+  ) {
+    self.isUrgent = isUrgent
     self.id = id
     self.name = name
     self.body = body

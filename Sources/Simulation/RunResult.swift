@@ -132,6 +132,7 @@ public struct RunResult {
   public var kswapdTime: [Picoseconds]
   public var cpuBusy: [Picoseconds]
   public var contextSwitches: Int
+  public var copy: CopySummary
   public var warnings: [String]
   /// Faults the checks found; empty when the books agree.
   public var faults: [String]

@@ -13,6 +13,8 @@ struct ModelCPU {
   var nextTick: Picoseconds = 0
   var busyTime: Picoseconds = 0
   var minVirtualTime: Picoseconds = 0
+  /// Whether its thread polls for a copy: its clock waits until the copy is ready or all others have come to the edge.
+  var isPolling = false
 }
 
 /// The scheduler of all CPUs.
@@ -45,6 +47,40 @@ final class Scheduler {
     needsReschedule = false
   }
 
+  /// Whether a thread that polls for a copy gives way to others (cond_resched).
+  var pollingYields = false
+
+  /// Lets a polling CPU's clock go on to `time`; with `ends` its thread goes on there.
+  func poll(_ cpu: Int, until time: Picoseconds, ends: Bool) {
+    if ends { cpus[cpu].isPolling = false }
+    guard let thread = cpus[cpu].current, time > cpus[cpu].clock else { return }
+    let span = time - cpus[cpu].clock
+    thread.cpuTime += span
+    thread.body.polled(span)
+    account(cpu, now: time, charged: span)
+  }
+
+  /// Whether any CPU polls for a copy.
+  var isAnyPolling: Bool {
+    for i in cpus.indices where cpus[i].isPolling { return true }
+    return false
+  }
+
+  /// The second smallest clock of the CPUs with work; `Int.max` when there are not two.
+  var secondClock: Picoseconds {
+    var first = Int.max
+    var second = Int.max
+    for i in cpus.indices where !cpus[i].isPolling && (cpus[i].current != nil || !cpus[i].queue.isEmpty) {
+      if cpus[i].clock < first {
+        second = first
+        first = cpus[i].clock
+      } else if cpus[i].clock < second {
+        second = cpus[i].clock
+      }
+    }
+    return second
+  }
+
   /// Whether any CPU has something to run.
   var isIdle: Bool {
     // By index: a copy of a CPU would count its references up and down.
@@ -56,7 +92,8 @@ final class Scheduler {
   func nextCPU(before limit: Picoseconds) -> Int? {
     var best: Int?
     var bestClock = limit
-    for i in cpus.indices where cpus[i].clock < bestClock && (cpus[i].current != nil || !cpus[i].queue.isEmpty) {
+    for i in cpus.indices
+    where cpus[i].clock < bestClock && !cpus[i].isPolling && (cpus[i].current != nil || !cpus[i].queue.isEmpty) {
       best = i
       bestClock = cpus[i].clock
     }
@@ -78,6 +115,10 @@ final class Scheduler {
     thread.queuedSince = max(now, cpus[cpu].clock)
     cpus[cpu].queue.append(thread)
     guard let current = cpus[cpu].current else { return }
+    if thread.isUrgent {
+      if !current.isUrgent { deschedule(cpu) }
+      return
+    }
     if wakeupPreempts {
       // CFS: the woken thread preempts when it is more than the wake-up granularity behind.
       if current.virtualTime - thread.virtualTime > slice / 3 { deschedule(cpu) }
@@ -97,6 +138,11 @@ final class Scheduler {
   /// Takes the current thread off a CPU, back to its queue.
   private func deschedule(_ cpu: Int) {
     guard let current = cpus[cpu].current else { return }
+    if cpus[cpu].isPolling {
+      // The original polls with preemption off, but for vm.dsa_sync_mode = 1.
+      guard pollingYields else { return }
+      cpus[cpu].isPolling = false
+    }
     if cpu == stepping {
       needsReschedule = true
       return
@@ -146,7 +192,9 @@ final class Scheduler {
     if let current = cpus[cpu].current { return current }
     guard !cpus[cpu].queue.isEmpty else { return nil }
     var best = 0
-    if wakeupPreempts {
+    if let urgent = cpus[cpu].queue.firstIndex(where: \.isUrgent) {
+      best = urgent
+    } else if wakeupPreempts {
       for i in cpus[cpu].queue.indices.dropFirst()
       where cpus[cpu].queue[i].virtualTime < cpus[cpu].queue[best].virtualTime { best = i }
     } else {
@@ -181,7 +229,8 @@ final class Scheduler {
     thread.stoppedAt = now
     cpus[cpu].busyTime += now - cpus[cpu].clock
     cpus[cpu].clock = now
-    thread.virtualTime += charged
+    // Nice -20 weighs 88761 / 1024 (sched_prio_to_weight).
+    thread.virtualTime += thread.isUrgent ? charged * 1024 / 88761 : charged
     var least = thread.virtualTime
     for i in cpus[cpu].queue.indices { least = min(least, cpus[cpu].queue[i].virtualTime) }
     cpus[cpu].minVirtualTime = max(cpus[cpu].minVirtualTime, least)
@@ -196,7 +245,7 @@ final class Scheduler {
 
   /// A tick on a busy CPU: may put another thread in.
   func onTick(_ cpu: Int) {
-    guard let current = cpus[cpu].current else { return }
+    guard let current = cpus[cpu].current, !current.isUrgent else { return }
     if wakeupPreempts {
       guard let waiting = cpus[cpu].queue.map(\.virtualTime).min() else { return }
       let share = max(2 * slice / (cpus[cpu].queue.count + 1), slice / 4)

@@ -141,19 +141,21 @@ extension Simulation {
   func write(_ writes: [(name: String, value: String, line: Int)]) throws(RunError) {
     for write in writes {
       do throws(KnobError) {
+        try noteFailedSwitch()
         try tree.write(name: write.name, value: write.value, origin: .file(path: spec.path, line: write.line))
       } catch {
         throw RunError(error.description, fix: "", kind: .knob)
       }
-      apply(writes: [tree.history.last!.name])
+      try apply(writes: [tree.history.last!.name])
     }
   }
 
   /// Makes the knobs as they were written before the run take effect, in the order they were written.
-  func applyHistory() { apply(writes: tree.history.map(\.name)) }
+  func applyHistory() throws(RunError) { try apply(writes: tree.history.map(\.name)) }
 
   /// Takes the knobs of the tree; `writes` are the names just written, in order, for what depends on the order.
-  private func apply(writes: [String]) {
+  private func apply(writes: [String]) throws(RunError) {
+    try applyCopyKnobs()
     reclaim = tree[ReclaimKnobs.self]
     balancing = tree[BalancingKnobs.self]
     hugePages = tree[HugePageKnobs.self]

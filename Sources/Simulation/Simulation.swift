@@ -21,6 +21,7 @@ public final class Simulation {
 
   let memory: Memory
   let links: Links
+  let copies: CopyMachine
   let trace: MigrationTrace
   let clock: KernelClock
   let targets: DemotionTargets
@@ -43,7 +44,12 @@ public final class Simulation {
   /// Threads that wait for a page under migration.
   var waiters: [UserThread] = []
   private var foreground = 0
-  private var cpuInUse: Int?
+  /// The CPU whose thread is in the middle of a step.
+  private(set) var cpuInUse: Int?
+  /// Workers of multithreaded copies, by CPU; made when they are first needed.
+  var copyWorkers: [Int: (CopyWorker, ModelThread)] = [:]
+  /// How far a CPU may run ahead of the next one: workers of several CPUs copy together, and wake each other.
+  var lookahead: Picoseconds = .max
 
   var now: Picoseconds = 0
   private var epochStart: Picoseconds = 0
@@ -112,6 +118,7 @@ public final class Simulation {
     links = Links(
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
       queuePermille: hardware.queuePermille)
+    copies = try Simulation.makeCopies(self.tree, memory: memory, links: links, nodeOfCPU: nodeOfCPU)
     trace = MigrationTrace(limit: knobs.traceLimit)
     clock = KernelClock(scale: knobs.timeScale, jiffyMilliseconds: max(1000 / hardware.timerHz, 1))
     targets = DemotionTargets(memory: memory)
@@ -132,7 +139,8 @@ public final class Simulation {
     sampler = Sampler(interval: knobs.sampleInterval)
     nextListStats = hardware.statsPhase
 
-    applyHistory()
+    connectCopies()
+    try applyHistory()
     makeKernelThreads(layouts)
     try makeTasks(inputs)
   }
@@ -143,7 +151,7 @@ public final class Simulation {
     for node in 0..<memory.nodeCount {
       let kswapd = Kswapd(
         node: node, memory: memory, targets: targets, links: links, trace: trace, clock: clock, knobs: reclaim,
-        costs: costs, seed: UInt64(knobs.seed) &+ 0x6B73_7761_7064 &+ UInt64(node))
+        costs: costs, copies: copies, seed: UInt64(knobs.seed) &+ 0x6B73_7761_7064 &+ UInt64(node))
       kswapd.apply(knobs: reclaim, runningCPUs: runningCPUs)
       kswapds.append(kswapd)
       let own = layouts[node].cpus
@@ -209,12 +217,12 @@ public final class Simulation {
     }
   }
 
-  func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs) }
+  func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies) }
 
   func makeDirectReclaim(caller: MigrateCaller, seed: UInt64) -> DirectReclaim {
     DirectReclaim(
       memory: memory, targets: targets, links: links, trace: trace, knobs: reclaim, costs: costs,
-      caller: caller, seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
+      copies: copies, caller: caller, seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
   }
 
   // MARK: The loop
@@ -232,8 +240,10 @@ public final class Simulation {
   private func advance() {
     let timer = nextTimer()
     var edge = epochStart + knobs.epoch
-    if scheduler.isIdle {
-      guard let timer else {
+    let quiet = scheduler.isIdle ? copies.nextTime : .max
+    if scheduler.isIdle, quiet > edge {
+      let timer = min(timer ?? .max, quiet)
+      guard timer != .max else {
         failure = RunError(
           "nothing can run and nothing will wake: \(threads.filter { !$0.isKernel }.map(\.name).joined(separator: ", ")) wait",
           fix: "this is a fault of the model; please report it with config.sysctl and the workload")
@@ -246,10 +256,12 @@ public final class Simulation {
     } else if let timer {
       edge = min(edge, max(timer, now))
     }
-    while let cpu = scheduler.nextCPU(before: edge) {
-      runCPU(cpu, until: edge)
-      if failure != nil || foreground == 0 { break }
-    }
+    repeat {
+      while let cpu = scheduler.nextCPU(before: edge) {
+        runCPU(cpu, until: limit(edge))
+        if failure != nil || foreground == 0 { break }
+      }
+    } while failure == nil && foreground > 0 && moveQuietWorld(until: edge)
     now = max(now, edge)
     fireTimers()
     if now >= epochStart + knobs.epoch { endEpoch() }
@@ -262,6 +274,13 @@ public final class Simulation {
     if knobs.maxTime > 0 && now >= knobs.maxTime { isCut = true }
   }
 
+  /// How far the CPU that is behind may go.
+  private func limit(_ edge: Picoseconds) -> Picoseconds {
+    guard lookahead < knobs.epoch else { return edge }
+    let next = scheduler.secondClock
+    return next >= edge ? edge : min(edge, next + lookahead)
+  }
+
   /// Runs one CPU's thread until `edge`, its next tick, or until something happens.
   private func runCPU(_ cpu: Int, until edge: Picoseconds) {
     guard let thread = scheduler.pick(cpu) else { return }
@@ -269,17 +288,19 @@ public final class Simulation {
     let limit = min(edge, scheduler.cpus[cpu].nextTick)
     if start < limit {
       cpuInUse = cpu
+      thread.polledCopy = nil
       scheduler.beginStep(cpu)
       let clockBefore = thread.cpuTime
       let end = thread.body.run(thread, cpu: cpu, now: start, limit: limit)
       cpuInUse = nil
       scheduler.account(cpu, now: end, charged: thread.cpuTime - clockBefore)
+      if thread.polledCopy != nil, scheduler.cpus[cpu].current === thread { scheduler.cpus[cpu].isPolling = true }
       deliverWakes(now: end, waker: cpu)
     }
     if scheduler.cpus[cpu].clock >= scheduler.cpus[cpu].nextTick { tick(cpu) }
   }
 
-  private func tick(_ cpu: Int) {
+  func tick(_ cpu: Int) {
     let time = scheduler.cpus[cpu].clock
     while scheduler.cpus[cpu].nextTick <= time { scheduler.cpus[cpu].nextTick += scheduler.tick }
     if let current = scheduler.cpus[cpu].current { current.body.tick(current, now: time) }
@@ -336,6 +357,7 @@ public final class Simulation {
     // Without counting references: two atomic operations a thread would be a fifth of an epoch.
     for thread in userThreads { thread._withUnsafeGuaranteedRef { $0.foldCounts() } }
     links.endEpoch(elapsed: now - epochStart)
+    copies.endEpoch()
     epochStart = now
     if let onProgress, now >= nextProgress {
       nextProgress = now + knobs.epoch * 1000
@@ -403,7 +425,7 @@ public final class Simulation {
       samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
-      contextSwitches: scheduler.switches, warnings: warnings, faults: faults, isCut: isCut,
+      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults, isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
     return result
   }

@@ -52,6 +52,9 @@ final class UserThread: ThreadBody {
   private var sleepStart: Picoseconds = 0
   /// Since when it waits for the other threads of its task.
   private var idleSince: Picoseconds?
+  /// What polling and sleeping for a copy count as; and since when it sleeps.
+  private var copyUse = TimeUse.promotion
+  private var copySleepStart: Picoseconds?
 
   init(program: TaskProgram, number: Int, simulation: Simulation) {
     self.program = program
@@ -190,6 +193,10 @@ final class UserThread: ThreadBody {
       endWait(from: start, now: t)
     }
     if let start = idleSince { endIdling(from: start) }
+    if let start = copySleepStart {
+      copySleepStart = nil
+      totals.time[copyUse.rawValue] += wokenAt(after: start) - start
+    }
     while t < limit {
       if thread.debt | thread.hiddenDebt != 0 {
         t = thread.payDebt(now: t, limit: limit)
@@ -220,7 +227,7 @@ final class UserThread: ThreadBody {
         if stop == .fault { handleFault(now: t, cpu: cpu) }
       }
       if memory.anyWakePending || simulation.failure != nil { return t }
-      if case .runnable = thread.state { continue }
+      if case .runnable = thread.state, thread.polledCopy == nil { continue }
       return t
     }
     return t
@@ -337,6 +344,7 @@ final class UserThread: ThreadBody {
       if isPausing { totals.time[TimeUse.sleep.rawValue] -= max(until - max(now, sleepStart), 0) }
     case .waiting:
       if let start = waitStart { totals.time[TimeUse.migrationWait.rawValue] += max(now - start, 0) }
+      if let start = copySleepStart { totals.time[copyUse.rawValue] += max(now - start, 0) }
     case .runnable, .done: break
     }
   }
@@ -422,8 +430,7 @@ final class UserThread: ThreadBody {
   }
 
   private func stepPromotion(now: Picoseconds, cpu: Int) {
-    if let time = job.step(now: now, cpu: cpu) {
-      use(.promotion, time)
+    if continues(job.step(now: now, cpu: cpu), as: .promotion, now: now) {
       if job.takeRemapped() { simulation.wakeWaiters(now: now) }
       return
     }
@@ -435,6 +442,24 @@ final class UserThread: ThreadBody {
     record(
       node: node, local: node == simulation.node(ofCPU: cpu), pages: max(moved, 1), migrated: moved > 0, now: now)
   }
+
+  /// Does what a step says; false when the job is over.
+  private func continues(_ step: JobStep, as use: TimeUse, now: Picoseconds) -> Bool {
+    switch step {
+    case .useCPU(let time): self.use(use, time)
+    case .spin:
+      copyUse = use
+      simulation.poll(thread)
+    case .sleep:
+      copyUse = use
+      copySleepStart = now
+      simulation.sleepForCopy(thread)
+    case .done: return false
+    }
+    return true
+  }
+
+  func polled(_ span: Picoseconds) { totals.time[copyUse.rawValue] += span }
 
   private func beginReclaim(node: Int, now: Picoseconds) {
     if reclaimRetries >= 16 {
@@ -452,8 +477,7 @@ final class UserThread: ThreadBody {
   }
 
   private func stepReclaim(now: Picoseconds, cpu: Int) {
-    if let time = directReclaim.step(now: now, cpu: cpu) {
-      use(.directReclaim, time)
+    if continues(directReclaim.step(now: now, cpu: cpu), as: .directReclaim, now: now) {
       if directReclaim.takeRemapped() { simulation.wakeWaiters(now: now) }
       return
     }

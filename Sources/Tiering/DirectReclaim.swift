@@ -19,10 +19,10 @@ public final class DirectReclaim {
 
   public init(
     memory: Memory, targets: DemotionTargets, links: Links, trace: MigrationTrace, knobs: ReclaimKnobs,
-    costs: CostKnobs, caller: MigrateCaller, seed: UInt64
+    costs: CostKnobs, copies: CopyMachine? = nil, caller: MigrateCaller, seed: UInt64
   ) {
     self.memory = memory
-    let job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
+    let job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
     self.job = job
     shrinkers = (0..<memory.nodeCount).map {
       NodeShrinker(
@@ -61,11 +61,12 @@ public final class DirectReclaim {
     memory.vmstat.values[VMEvent.allocstall_dma.rawValue + kind.rawValue] += 1
   }
 
-  /// The next step's CPU time, or nil when the run is over.
-  public func step(now: Picoseconds, cpu: Int) -> Picoseconds? {
-    guard isRunning else { return nil }
+  /// Does the next step.
+  public func step(now: Picoseconds, cpu: Int) -> JobStep {
+    guard isRunning else { return .done }
     if isShrinking {
-      if let time = shrinkers[order[next]].step(now: now, cpu: cpu) { return time }
+      let step = shrinkers[order[next]].step(now: now, cpu: cpu)
+      if step != .done { return step }
       let done = shrinkers[order[next]].control
       control.reclaimed = done.reclaimed
       control.scanned = done.scanned
@@ -74,7 +75,7 @@ public final class DirectReclaim {
       if next == order.count {
         if control.reclaimed >= control.toReclaim || control.priority == 0 {
           isRunning = false
-          return nil
+          return .done
         }
         control.priority -= 1
         next = 0
@@ -82,6 +83,6 @@ public final class DirectReclaim {
     }
     isShrinking = true
     shrinkers[order[next]].start(control, cpu: cpu)
-    return 0
+    return .useCPU(0)
   }
 }

@@ -15,6 +15,9 @@ public enum ThreadStep: Sendable {
   case sleepUntil(Picoseconds)
   /// Sleeps until woken.
   case sleep
+  /// Waits for a copy (`CopyMachine.takeBlocked`): polling, or asleep until it is woken for it.
+  case spin
+  case sleepForCopy
 }
 
 /// kswapd of one node.
@@ -43,13 +46,13 @@ public final class Kswapd {
 
   public init(
     node: Int, memory: Memory, targets: DemotionTargets, links: Links, trace: MigrationTrace, clock: KernelClock,
-    knobs: ReclaimKnobs, costs: CostKnobs, seed: UInt64
+    knobs: ReclaimKnobs, costs: CostKnobs, copies: CopyMachine? = nil, seed: UInt64
   ) {
     self.node = node
     self.memory = memory
     self.clock = clock
     self.costs = costs
-    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
+    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
     shrinker = NodeShrinker(
       memory: memory, targets: targets, job: job, node: node, caller: .kswapd(node: node), knobs: knobs, costs: costs,
       seed: seed)
@@ -80,8 +83,12 @@ public final class Kswapd {
     case .starting: return beginRun()
     case .priority: return nextPriority(now: now, cpu: cpu)
     case .shrinking:
-      if let time = shrinker.step(now: now, cpu: cpu) { return .useCPU(time) }
-      return endPriority(now: now)
+      switch shrinker.step(now: now, cpu: cpu) {
+      case .useCPU(let time): return .useCPU(time)
+      case .spin: return .spin
+      case .sleep: return .sleepForCopy
+      case .done: return endPriority(now: now)
+      }
     }
   }
 

@@ -93,15 +93,18 @@ final class NodeShrinker {
     phase = .chunk
   }
 
-  /// Does the next chunk or migration step; returns its CPU time, or nil when the pass is over and `control` is final.
-  func step(now: Picoseconds, cpu: Int) -> Picoseconds? {
+  /// Does the next chunk or migration step; when the pass is over, `control` is final.
+  func step(now: Picoseconds, cpu: Int) -> JobStep {
     switch phase {
-    case .idle: return nil
+    case .idle: return .done
     case .migrate:
-      if let time = job.step(now: now, cpu: cpu) { return time }
+      let step = job.step(now: now, cpu: cpu)
+      if step != .done { return step }
       finishDemotion(cpu: cpu)
-      return 0
-    case .chunk: return nextChunk(now: now, cpu: cpu)
+      return .useCPU(0)
+    case .chunk:
+      guard let time = nextChunk(now: now, cpu: cpu) else { return .done }
+      return .useCPU(time)
     }
   }
 

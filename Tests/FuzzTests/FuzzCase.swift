@@ -115,7 +115,7 @@ private struct FuzzMaker {
     writes.append("mm.transparent_hugepage.enabled=\(one(of: ["never", "madvise", "always"]))")
     if chance(85) { writes.append("kernel.numa_balancing=\(one(of: [0, 1, 2, 2, 2, 2, 3]))") }
     if chance(85) { writes.append("mm.numa.demotion_enabled=\(one(of: ["true", "true", "true", "false"]))") }
-    if chance(50) { writes.append("vm.demote_scale_factor=\(one(of: [1, 200, 1000, 5000, 10000]))") }
+    if chance(50) { writes.append("vm.demote_scale_factor=\(scaleFactor(one(of: [1, 200, 1000, 5000, 10000])))") }
     if chance(40) { writes.append("vm.swappiness=\(one(of: [0, 1, 60, 100, 200]))") }
     if chance(40) {
       writes.append("kernel.numa_balancing_promote_rate_limit_MBps=\(one(of: [0, 1, 10, 1000]))")
@@ -299,11 +299,18 @@ private struct FuzzMaker {
     return (keys, pages)
   }
 
+  /// A factor that is accepted: under tpp2021 only the default is before balancing is on.
+  private func scaleFactor(_ drawn: Int) -> Int {
+    let isTPP = writes.contains("kernel.rules=tpp2021")
+    let isBalancing = writes.contains { $0.hasPrefix("kernel.numa_balancing=") && $0 != "kernel.numa_balancing=0" }
+    return isTPP && !isBalancing ? 200 : drawn
+  }
+
   private mutating func knobWrite() -> String {
     one(of: [
       "kernel.numa_balancing: \(one(of: [0, 1, 2, 3]))", "mm.numa.demotion_enabled: \(one(of: ["true", "false"]))",
       "vm.swappiness: \(number(0...200))", "vm.watermark_scale_factor: \(number(1...300))",
-      "vm.demote_scale_factor: \(number(1...10_000))", "vm.min_free_kbytes: \(number(128...2000))",
+      "vm.demote_scale_factor: \(scaleFactor(number(1...10_000)))", "vm.min_free_kbytes: \(number(128...2000))",
       "vm.watermark_boost_factor: \(number(0...20_000))", "vm.percpu_pagelist_high_fraction: \(number(8...500))",
       "kernel.numa_balancing_promote_rate_limit_MBps: \(number(0...100))",
       "debug.sched.numa_balancing.scan_size_mb: \(number(1...300))",

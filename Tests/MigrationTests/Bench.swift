@@ -1,6 +1,8 @@
 // A memory of two nodes with pages to move, and a job that moves them.
+import DSAModel
 import Machine
 import MemoryModel
+import PageCopy
 import Units
 
 @testable import Migration
@@ -11,11 +13,15 @@ final class Bench {
   let trace = MigrationTrace(limit: 100)
   let links: Links
   let job: MigrationJob
+  let copies: CopyMachine
+  /// Shares of workers, and each one's clock.
+  private var works: [(work: CopyWork, clock: Picoseconds)] = []
   private(set) var now = 0
 
   init(
     _ rules: KernelRules, pages: [Int] = [8192, 8192], slowZones: [ZoneLayout]? = nil,
-    change: (inout CostKnobs) -> Void = { _ in }
+    copy: CopyKnobs = CopyKnobs(), devices: [DeviceConfiguration]? = nil, faults: FaultPlan = FaultPlan(),
+    failing: FaultPlan.Trigger = .never, change: (inout CostKnobs) -> Void = { _ in }
   ) {
     var knobs = MemoryKnobs()
     knobs.minFreeKbytes = 128
@@ -35,7 +41,15 @@ final class Bench {
       queuePermille: 250)
     var costs = CostKnobs()
     change(&costs)
-    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs)
+    let devices = devices ?? [DeviceConfiguration](repeating: DeviceConfiguration(), count: 8)
+    copies = CopyMachine(
+      memory: memory, links: links, costs: costs,
+      hardware: CopyDevices(
+        devices: devices, channels: devices.indices.map { ($0, 0) }, platformBandwidth: 106_000_000_000, faults: faults),
+      cpus: 4, cpusBeside: { _ in 0..<4 }, allocationFaults: FaultSource(failing, seed: 1))
+    do { try copies.apply(copy) } catch { fatalError("\(error)") }
+    job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
+    copies.onWork = { [unowned self] work, now in works.append((work, now)) }
   }
 
   /// Maps base pages or, in a block of 512 slots, a 2 MiB page on a node; all written.
@@ -68,9 +82,40 @@ final class Bench {
 
   /// One step; nil when the call is over.
   func step() -> Picoseconds? {
-    guard let time = job.step(now: now, cpu: 0) else { return nil }
-    now += time
-    return time
+    let start = now
+    switch job.step(now: now, cpu: 0) {
+    case .done: return nil
+    case .useCPU(let time): now += time
+    case .spin, .sleep: waitForCopy()
+    }
+    return now - start
+  }
+
+  /// Lets devices and workers go on until the copy that was waited for is ready.
+  private func waitForCopy() {
+    guard let copy = copies.takeBlocked() else { fatalError("nothing is waited for") }
+    while !copy.isReady {
+      if !works.isEmpty {
+        // Workers of several CPUs side by side: always the one that is behind.
+        let index = works.indices.min { works[$0].clock < works[$1].clock } ?? 0
+        if let time = works[index].work.step(now: works[index].clock) {
+          works[index].clock += time
+        } else {
+          now = max(now, works[index].clock)
+          works.remove(at: index)
+        }
+        continue
+      }
+      let next = copies.nextTime
+      if copy.deadline <= next && copy.deadline != .max {
+        copies.advance(to: copy.deadline)
+        now = max(now, copy.deadline)
+        return
+      }
+      guard next != .max else { fatalError("a copy waits for nothing") }
+      copies.advance(to: next)
+    }
+    now = max(now, copies.now)
   }
 
   /// Steps to the end; the CPU time it took.

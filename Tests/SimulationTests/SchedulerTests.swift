@@ -7,6 +7,7 @@ import Units
 /// A thread that does nothing.
 private final class Idle: ThreadBody {
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds { limit }
+  func polled(_ span: Picoseconds) {}
   func tick(_ thread: ModelThread, now: Picoseconds) {}
 }
 

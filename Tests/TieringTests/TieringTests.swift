@@ -367,7 +367,7 @@ private struct Bench {
     control.toReclaim = 32
     func pass() -> Int {
       shrinker.start(control, cpu: 0)
-      while shrinker.step(now: 0, cpu: 0) != nil {}
+      while shrinker.step(now: 0, cpu: 0) != .done {}
       return shrinker.control.reclaimed
     }
     #expect(pass() == 1)

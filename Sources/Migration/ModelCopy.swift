@@ -1,0 +1,257 @@
+// A copy job in modelled time: what its steps take, and what it waits for.
+
+import DSAFormat
+import DSAModel
+import MemoryModel
+import PageCopy
+import Units
+
+/// What a job wants after a step.
+public enum JobStep: Equatable, Sendable {
+  /// So much CPU time passes, then the next step.
+  case useCPU(Picoseconds)
+  /// The CPU polls until the copy that `CopyMachine.takeBlocked` gives is ready.
+  case spin
+  /// The thread sleeps until that copy wakes it.
+  case sleep
+  /// It is over.
+  case done
+
+  /// CPU time, nil when the job does not ask for any.
+  public var cpuTime: Picoseconds? {
+    if case .useCPU(let time) = self { time } else { nil }
+  }
+}
+
+/// Drives one `CopyJob`. Belongs to a `MigrationJob` and is started again for each of its copies.
+public final class ModelCopy {
+  private enum Wait { case record, drain, entries, pool, work }
+
+  public let job: CopyJob
+  private let machine: CopyMachine
+  private var pairs: [(old: PFN, new: PFN)] = []
+  /// CPU whose pool it has; -1 none.
+  private var poolCPU = -1
+  private var waitStart: Picoseconds?
+  private var submittedAt: Picoseconds = 0
+  private var waitsFor: Wait?
+  /// Whether it polls; else its thread sleeps.
+  public private(set) var isSpinning = false
+  /// Shares that workers have not finished.
+  private var sharesLeft = 0
+  private var hasQueuedWork = false
+  /// Elapsed time of the steps since the caller last asked.
+  private var spent: Picoseconds = 0
+  /// Whatever the run needs to find the thread again.
+  public var owner: AnyObject?
+
+  init(machine: CopyMachine) {
+    self.machine = machine
+    job = CopyJob(context: machine.context)
+  }
+
+  /// Begins to copy folios; `isSingle` when it is copy_huge_page and not the copy of a list.
+  func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
+    self.pairs.removeAll(keepingCapacity: true)
+    self.pairs.append(contentsOf: pairs)
+    job.removeAll()
+    for pair in pairs {
+      job.append(
+        machine.memory.order(of: pair.old) > 0 ? .huge : .base, from: FrameMemory.address(of: pair.old),
+        to: FrameMemory.address(of: pair.new))
+    }
+    spent = 0
+    job.start(cpus: machine.cpusBeside(cpu).count, isSingle: isSingle)
+  }
+
+  /// Time since this was asked last: CPU time, polling and sleeping.
+  func takeSpent() -> Picoseconds {
+    defer { spent = 0 }
+    return spent
+  }
+
+  // MARK: Steps
+
+  func step(now: Picoseconds, cpu: Int) -> JobStep {
+    while true {
+      switch job.step(now: now) {
+      case .lockPool:
+        // The CPU's when it asked first: that pool it gets, wherever it wakes.
+        if poolCPU < 0 { poolCPU = cpu }
+        guard let pool = machine.lockPool(cpu: poolCPU, for: self) else { return sleep(for: .pool, now: now) }
+        endWait(now)
+        job.pool = pool
+      case .submit: return submit(now: now)
+      case .wait:
+        if let step = wait(now: now) { return step }
+      case .waitForEntries:
+        if !job.hasEntries { return block(for: .entries, now: now, until: .max, isSpinning: true) }
+        endWait(now)
+      case .copy(let item): return copy(item)
+      case .work:
+        if let step = work(now: now, cpu: cpu) { return step }
+      case .done:
+        release(now: now)
+        return .done
+      }
+    }
+  }
+
+  private func use(_ time: Picoseconds, _ method: CopyMethod) -> JobStep {
+    spent += time
+    machine.context.timer.engines[method.rawValue].cpuTime += time
+    return .useCPU(time)
+  }
+
+  private func release(now: Picoseconds) {
+    for pair in pairs { machine.frames.forget(pair.new, pages: machine.memory.pages(of: pair.old)) }
+    guard poolCPU >= 0 else { return }
+    machine.unlockPool(cpu: poolCPU, now: now)
+    poolCPU = -1
+  }
+
+  // MARK: The CPU
+
+  private func copy(_ item: Int) -> JobStep {
+    let (old, new) = pairs[item]
+    let memory = machine.memory
+    machine.frames.forget(new, pages: memory.pages(of: old))
+    memory.copyContent(from: old, to: new)
+    return use(
+      machine.links.copy(
+        bytes: memory.pages(of: old) << Page.shift, from: memory.node(of: old), to: memory.node(of: new),
+        cpuBandwidth: machine.costs.copyBandwidth), .cpu)
+  }
+
+  // MARK: DSA
+
+  private func submit(now: Picoseconds) -> JobStep {
+    var filled = 0
+    var submitted = 0
+    for submission in job.submissions {
+      machine.post(submission, of: job, at: now)
+      // Those of a channel follow each other `stride` apart.
+      filled = max(filled, submission.filled + (submission.slots.count - 1) * submission.stride)
+      submitted = max(submitted, submission.submitted + (submission.slots.count - 1) * submission.stride)
+    }
+    let costs = machine.copyCosts
+    let time = filled * costs.dsaDescriptor + submitted * costs.dsaSubmit
+    submittedAt = now + time
+    return use(time, .dsa)
+  }
+
+  private var knobs: CopyKnobs { machine.context.knobs }
+
+  /// When it looks again at the latest.
+  public private(set) var deadline: Picoseconds = .max
+
+  /// Whether what it waits for has come.
+  public var isReady: Bool {
+    switch waitsFor {
+    case nil: true
+    case .record: job.isRecordWritten
+    case .drain: job.isRecordWritten || machine.isQuiet(channel: job.waitingChannel)
+    case .entries: job.hasEntries
+    case .pool: machine.hasPool(cpu: poolCPU, self)
+    case .work: sharesLeft == 0
+    }
+  }
+
+  /// At `wait`: nil when the job can go on.
+  private func wait(now: Picoseconds) -> JobStep? {
+    if job.isRecordWritten { return endRecordWait(now: now) }
+    let end = submittedAt + knobs.dsaTimeout
+    if now < end { return block(for: .record, now: now, until: end, isSpinning: !knobs.dsaAsyncMode) }
+    // Nothing that was accepted may go on behind the job's back: it gets to its end first.
+    if !machine.isQuiet(channel: job.waitingChannel) {
+      return block(for: .drain, now: now, until: .max, isSpinning: true)
+    }
+    if !job.isRecordWritten { job.timeOut() }
+    return endRecordWait(now: now)
+  }
+
+  private func endRecordWait(now: Picoseconds) -> JobStep? {
+    guard endWait(now) else { return nil }
+    let costs = machine.copyCosts
+    let time: Picoseconds
+    if knobs.dsaAsyncMode {
+      time = costs.dsaInterrupt
+    } else {
+      switch knobs.wait {
+      case .spin: time = 0
+      case .reschedule: time = costs.dsaReschedPoll
+      case .pause: time = costs.dsaPausePoll
+      case .umwait: time = costs.dsaUmwaitExit
+      }
+    }
+    return time > 0 ? use(time, .dsa) : nil
+  }
+
+  // MARK: Waiting
+
+  private func block(for what: Wait, now: Picoseconds, until: Picoseconds, isSpinning: Bool) -> JobStep {
+    if waitStart == nil { waitStart = now }
+    waitsFor = what
+    self.isSpinning = isSpinning
+    deadline = until
+    machine.beginWait(self)
+    return isSpinning ? .spin : .sleep
+  }
+
+  /// Sleeps until another thread wakes this one.
+  private func sleep(for what: Wait, now: Picoseconds) -> JobStep {
+    if waitStart == nil { waitStart = now }
+    waitsFor = what
+    isSpinning = false
+    machine.block(self)
+    return .sleep
+  }
+
+  /// The end of a wait, if there was one. What passed meanwhile is accounted.
+  @discardableResult
+  private func endWait(_ now: Picoseconds) -> Bool {
+    guard let start = waitStart else { return false }
+    waitStart = nil
+    waitsFor = nil
+    machine.endWait(self)
+    spent += now - start
+    if isSpinning { machine.context.timer.engines[CopyMethod.dsa.rawValue].cpuTime += now - start }
+    isSpinning = false
+    deadline = .max
+    return true
+  }
+
+  // MARK: Workers
+
+  private func work(now: Picoseconds, cpu: Int) -> JobStep? {
+    guard let plan = job.workers else { return nil }
+    if !hasQueuedWork {
+      hasQueuedWork = true
+      let cpus = machine.cpusBeside(cpu)
+      sharesLeft = plan.workers
+      for worker in 0..<plan.workers {
+        // Always the node's first CPUs, busy or not.
+        machine.onWork(
+          CopyWork(
+            copy: self, machine: machine, cpu: cpus.lowerBound + worker, slices: plan.slices(worker: worker),
+            item: job.workItem ?? 0), now)
+      }
+      return use(plan.workers * machine.copyCosts.mtQueue, .workers)
+    }
+    if sharesLeft > 0 {
+      return sleep(for: .work, now: now)
+    }
+    hasQueuedWork = false
+    let flush = endWait(now) ? machine.copyCosts.mtFlush : 0
+    job.workIsDone()
+    return flush > 0 ? use(flush, .workers) : nil
+  }
+
+  /// A worker has finished its share.
+  func shareEnded(now: Picoseconds) {
+    sharesLeft -= 1
+    if sharesLeft == 0 { machine.onWake(self, now) }
+  }
+
+  func addresses(of item: Int) -> (from: UInt64, to: UInt64) { (job.sources[item], job.destinations[item]) }
+}
