@@ -34,7 +34,8 @@ let package = Package(
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
     .target(
       name: "Migration",
-      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
+      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"],
+      swiftSettings: model),
     .target(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
@@ -69,7 +70,8 @@ let package = Package(
     .target(
       name: "Compare",
       dependencies: [
-        "Report", "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "Sysctl", "Units",
+        "Report", "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
+        "Units",
       ]),
     .target(
       name: "Validation",
@@ -78,7 +80,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Compare", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig",
+        "Simulation", "Report", "Compare", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
+        "DSAConfig",
         "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -27,7 +27,8 @@ public enum Baseline: String, CaseIterable, Codable, Sendable {
     }
     if self == .allSlow {
       let slow = nodes.indices.filter { tiers[$0] > 0 && !Baseline.isAbsent(nodes[$0]) }
-      guard let slowest = slow.max(by: { (tiers[$0], nodes[$0].readLatency) < (tiers[$1], nodes[$1].readLatency) }) else {
+      guard let slowest = slow.max(by: { (tiers[$0], nodes[$0].readLatency) < (tiers[$1], nodes[$1].readLatency) })
+      else {
         throw KnobError(
           .refused(reason: "the machine has no slow node; give hw.node1 a size"), key: "hw.node1.size", value: "0",
           origin: origin)

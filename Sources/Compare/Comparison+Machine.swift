@@ -20,7 +20,9 @@ extension Comparison {
     var text = "profile,costs,figure,unit,value\n"
     for profile in profiles {
       func line(_ costs: String, _ figure: Figure) {
-        text += [profile.name, costs, figure.name, figure.unit, figure.value].map(Comparison.field).joined(separator: ",") + "\n"
+        text +=
+          [profile.name, costs, figure.name, figure.unit, figure.value].map(Comparison.field).joined(separator: ",")
+          + "\n"
       }
       for scale in CostScale.all {
         guard let run = profile[scale] else { continue }
@@ -28,8 +30,12 @@ extension Comparison {
       }
       guard let speedup = profile.speedup else { continue }
       line(CostScale.given.rawValue, Figure("speedup", "millionths", speedup.millionths))
-      if let value = speedup.halvedMillionths { line(CostScale.halved.rawValue, Figure("speedup", "millionths", value)) }
-      if let value = speedup.doubledMillionths { line(CostScale.doubled.rawValue, Figure("speedup", "millionths", value)) }
+      if let value = speedup.halvedMillionths {
+        line(CostScale.halved.rawValue, Figure("speedup", "millionths", value))
+      }
+      if let value = speedup.doubledMillionths {
+        line(CostScale.doubled.rawValue, Figure("speedup", "millionths", value))
+      }
       line("all", Figure("verdict", "", speedup.verdict.rawValue))
     }
     return text
@@ -94,16 +100,6 @@ extension RunSummary {
         all.append(Figure("\(name)/\(key)", "ns", value))
       }
     }
-    return all
-  }
-}
-
-extension CopyFigures {
-  var figures: [Figure] {
-    var all = [Figure("copy/bytes", "bytes", bytes), Figure("copy/elapsed", "ps", elapsedPs), Figure("copy/cpu", "ps", cpuPs)]
-    if let bytesPerSecond { all.append(Figure("copy/rate", "bytes per second", bytesPerSecond)) }
-    for engine in engines { all.append(Figure("copy/engine/\(engine.engine)/bytes", "bytes", engine.bytes)) }
-    for (device, busy) in devicesBusyPs.enumerated() { all.append(Figure("copy/device/\(device)/busy", "ps", busy)) }
     return all
   }
 }

@@ -1,6 +1,7 @@
 // The table that people read: a column for each profile, a row for each figure.
 
 import Migration
+import PageCopy
 import Report
 import Units
 
@@ -11,7 +12,8 @@ extension Comparison {
   /// The whole text.
   public var text: String {
     var text = workload + (about.isEmpty ? "" : ": \(about)") + "\n"
-    text += "footprint \(Decimal.size(pages: footprintPages)), \(Decimal.grouped(footprintPages)) pages; times are modelled\n"
+    text +=
+      "footprint \(Decimal.size(pages: footprintPages)), \(Decimal.grouped(footprintPages)) pages; times are modelled\n"
     for group in groups { text += "\n" + table(group) }
     text += "\n" + explanation
     for note in notes { text += "note: \(note)\n" }
@@ -43,7 +45,8 @@ extension Comparison {
     text += profiles.contains { $0.given.hasWarmup } ? " without warm-up; " : "; "
     text += "within \(band) is 'same'\n"
     guard !uncalibratedCosts.isEmpty else { return text }
-    text += "its range: the same with all \(uncalibratedCosts.count) uncalibrated costs (--list-costs) halved, and doubled; "
+    text +=
+      "its range: the same with all \(uncalibratedCosts.count) uncalibrated costs (--list-costs) halved, and doubled; "
     return text + "undecided: the three do not say the same\n"
   }
 
@@ -95,7 +98,8 @@ extension Comparison {
           profile.given.tasks[index].phases.contains { $0.number == phase.number && $0.elapsedPs > 0 }
         }
         guard took else { continue }
-        found.append((task.name, phase.number, (many ? "\(task.name), " : "") + "phase \(phase.number), \(phase.label)"))
+        found.append(
+          (task.name, phase.number, (many ? "\(task.name), " : "") + "phase \(phase.number), \(phase.label)"))
       }
     }
     return found
@@ -134,11 +138,20 @@ extension Comparison {
     guard profiles.contains(where: { $0.given.copy.bytes > 0 }) else { return }
     table.add("copy time", profiles) { Decimal.span($0.given.copy.elapsedPs) }
     table.add("  CPU time of copying", profiles) { Decimal.span($0.given.copy.cpuPs) }
-    table.add("  copied", profiles) { Decimal.size(pages: $0.given.copy.bytes >> Page.shift) }
     table.add("  rate", profiles) { profile in
       profile.given.copy.bytesPerSecond.map { Decimal.fixed(($0 + 5_000_000) / 10_000_000, places: 2) + " GB/s" } ?? "-"
     }
-    table.add("  DSA busy share, mean", profiles) { $0.given.meanDeviceShare }
+    for (index, method) in CopyMethod.allCases.enumerated() {
+      table.add("  copied by \(method.label)", profiles) { profile in
+        let engines = profile.given.copy.engines
+        return index < engines.count ? Decimal.size(pages: engines[index].bytes >> Page.shift) : "-"
+      }
+    }
+    guard profiles.contains(where: { !$0.given.copy.devices.isEmpty }) else { return }
+    table.add("  DSA devices in use", profiles) { profile in
+      profile.given.copy.devices.isEmpty ? "-" : "\(profile.given.copy.devicesInUse.count)"
+    }
+    table.add("  busy share of each", profiles) { $0.given.meanDeviceShare }
   }
 
   // MARK: Stalls
@@ -165,11 +178,21 @@ extension Comparison {
 }
 
 extension RunSummary {
-  /// The part of the run that a device was busy, mean of all devices; a dash without any.
+  /// The part of the run that a device was busy, mean of those in use; a dash without any.
   var meanDeviceShare: String {
-    let busy = copy.devicesBusyPs
-    guard !busy.isEmpty, elapsedPs > 0 else { return "-" }
-    let share = Decimal.ratio(busy.reduce(0, +), elapsedPs * busy.count, times: 100_000)
-    return Decimal.fixed(share, places: 3) + " %"
+    let devices = copy.devicesInUse
+    guard !devices.isEmpty else { return "-" }
+    return Decimal.fixed(devices.reduce(0) { $0 + $1.busyMillionths } / devices.count / 10, places: 3) + " %"
+  }
+}
+
+extension CopyMethod {
+  /// A word or two for people.
+  var label: String {
+    switch self {
+    case .cpu: "one CPU"
+    case .workers: "several CPUs"
+    case .dsa: "DSA"
+    }
   }
 }

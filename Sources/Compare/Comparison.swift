@@ -8,6 +8,8 @@ import Units
 public struct ComparedProfile: Codable, Equatable, Sendable {
   public var name: String
   public var baseline: Baseline?
+  /// Whether its knobs let pages move, as the run begins.
+  public var hasMigration: Bool
   /// With the costs as given.
   public var given: RunSummary
   /// With uncalibrated costs halved and doubled.
@@ -24,9 +26,13 @@ public struct ComparedProfile: Codable, Equatable, Sendable {
     }
   }
 
-  public init(_ name: String, baseline: Baseline? = nil, given: RunSummary, halved: RunSummary?, doubled: RunSummary?) {
+  public init(
+    _ name: String, baseline: Baseline? = nil, hasMigration: Bool = true, given: RunSummary, halved: RunSummary?,
+    doubled: RunSummary?
+  ) {
     self.name = name
     self.baseline = baseline
+    self.hasMigration = hasMigration
     self.given = given
     self.halved = halved
     self.doubled = doubled
@@ -124,12 +130,18 @@ public struct Comparison: Codable, Equatable, Sendable {
     }
     let cut = profiles.filter { $0.given.isCutOff }.map(\.name)
     if !cut.isEmpty { notes.append("cut off by sim.max_time: \(cut.joined(separator: ", "))") }
-    let moved = profiles.filter { $0.baseline != nil && $0.given.movedPages > 0 }.map(\.name)
+    let moved = profiles.filter { !$0.hasMigration && $0.given.movedPages > 0 }.map(\.name)
     if !moved.isEmpty {
-      notes.append("pages moved in \(moved.joined(separator: ", ")), which is no baseline then: the workload writes knobs")
+      notes.append(
+        "pages moved in \(moved.joined(separator: ", ")), although its knobs have no migration: the workload writes knobs"
+      )
     }
     let slow = profiles.filter { $0.baseline == .allFast && $0.given.fastAccesses < $0.given.accesses }
     if !slow.isEmpty { notes.append("not all accesses of all-fast reached fast memory") }
+    let failed = profiles.filter { $0.given.copy.dsaFailures > 0 }.map(\.name)
+    if !failed.isEmpty { notes.append("DSA copies failed, and a CPU took over: \(failed.joined(separator: ", "))") }
+    let off = profiles.filter(\.given.copy.isDsaTurnedOff).map(\.name)
+    if !off.isEmpty { notes.append("copying by DSA was off at the end: \(off.joined(separator: ", "))") }
     let noHuge = profiles.filter { profile in
       ["tpp-dsa", "tpp-mt"].contains(profile.name) && !profile.given.migrations.contains { $0.hugePages > 0 }
     }

@@ -1,11 +1,20 @@
 // The runs of a comparison, several at a time. A run belongs to one thread, so that results do not depend on how many there are.
 
 import Foundation
+import PageCopy
 import Report
 import Simulation
 import Synchronization
+import Sysctl
+import Tiering
 
 extension ComparisonPlan {
+  /// Whether a profile begins with demotion or promotion on.
+  private func hasMigration(_ profile: Int) -> Bool {
+    guard let tree = runs.first(where: { $0.profile == profile })?.tree else { return true }
+    return tree[ReclaimKnobs.self].demotionEnabled || tree[BalancingKnobs.self].mode != 0
+  }
+
   /// Makes all runs and compares them.
   ///
   /// - Parameters:
@@ -42,7 +51,8 @@ extension ComparisonPlan {
       guard let given = summary(index, .given) else { continue }
       compared.append(
         ComparedProfile(
-          profile.name, baseline: profile.baseline, given: given, halved: summary(index, .halved),
+          profile.name, baseline: profile.baseline, hasMigration: hasMigration(index), given: given,
+          halved: summary(index, .halved),
           doubled: summary(index, .doubled)))
     }
     return Comparison(
@@ -71,7 +81,8 @@ private final class SharedWork: Sendable {
     self.keep = keep
     state = Mutex(
       State(
-        summaries: Array(repeating: nil, count: plan.runs.count), progress: Array(repeating: 0, count: plan.runs.count)))
+        summaries: Array(repeating: nil, count: plan.runs.count), progress: Array(repeating: 0, count: plan.runs.count))
+    )
   }
 
   /// Takes runs until there are none, or one has failed.
@@ -115,7 +126,9 @@ private final class SharedWork: Sendable {
     do throws(ReportError) { try keep?(run, result, ContinuousClock.now - start) } catch {
       throw CompareError(profile: run.name, "\(error)", kind: .run)
     }
-    return RunSummary(result, of: plan.workload, baseline: plan.profiles[run.profile].baseline)
+    return RunSummary(
+      result, of: plan.workload, baseline: plan.profiles[run.profile].baseline,
+      wantsDSA: run.tree[CopyKnobs.self].useDSACopyPages)
   }
 
   /// Thousandths of a run that are done, of all runs.

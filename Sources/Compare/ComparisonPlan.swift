@@ -56,7 +56,8 @@ public struct ComparisonPlan: Sendable {
         let name = (profile.name + (scale == .given ? "" : ".costs-\(scale.rawValue)")).replacing("/", with: "-")
         do throws(KnobError) { try scale.apply(to: &tree, kept: kept) } catch {
           throw CompareError(
-            profile: name, "\(error)", fix: "leave the cost as it is with --calibrated \(error.key ?? ""), or use --no-ranges")
+            profile: name, "\(error)",
+            fix: "leave the cost as it is with --calibrated \(error.key ?? ""), or use --no-ranges")
         }
         runs.append(PlannedRun(profile: index, scale: scale, name: name, tree: tree))
       }
@@ -67,13 +68,16 @@ public struct ComparisonPlan: Sendable {
 
   private static func reference(_ name: String?, among profiles: [Profile]) throws(CompareError) -> String {
     let names = profiles.map(\.name)
-    guard let first = names.first else { throw CompareError("there is no profile", fix: "name one or more in --profiles") }
+    guard let first = names.first else {
+      throw CompareError("there is no profile", fix: "name one or more in --profiles")
+    }
     guard let name else { return names.contains("tpp") ? "tpp" : first }
     guard names.contains(name) else {
       let near = NearMiss.find(name, among: names)
       throw CompareError(
         "--over: '\(name)' is none of the profiles",
-        fix: near.isEmpty ? "they are \(names.joined(separator: ", "))" : "did you mean \(near.joined(separator: " or "))?")
+        fix: near.isEmpty
+          ? "they are \(names.joined(separator: ", "))" : "did you mean \(near.joined(separator: " or "))?")
     }
     return name
   }
@@ -85,7 +89,8 @@ public struct ComparisonPlan: Sendable {
       let near = NearMiss.find(name, among: scaled)
       throw CompareError(
         "--calibrated: '\(name)' is no uncalibrated cost",
-        fix: near.isEmpty ? "pageferry compare --list-costs names them" : "did you mean \(near.joined(separator: " or "))?")
+        fix: near.isEmpty
+          ? "pageferry compare --list-costs names them" : "did you mean \(near.joined(separator: " or "))?")
     }
     return Set(names)
   }

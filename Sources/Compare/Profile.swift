@@ -46,7 +46,8 @@ public struct Profile: Sendable, Equatable {
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let word = part.trimmingCharacters(in: .whitespaces)
       guard !word.isEmpty else {
-        throw CompareError("--profiles: an empty name in '\(text)'", fix: "write names or files with commas, as tpp,mine.conf")
+        throw CompareError(
+          "--profiles: an empty name in '\(text)'", fix: "write names or files with commas, as tpp,mine.conf")
       }
       var profile = try Profile.named(word)
       var count = 1
@@ -90,12 +91,14 @@ public struct Profile: Sendable, Equatable {
     }
   }
 
-  /// The knobs of a run: the machine's, then the profile's, then those of `--set` that the profile has overwritten, then the
-  /// baseline's machine.
+  /// The knobs of a run: the machine's, then the profile's, then those of `--set` that the profile has overwritten (but not those
+  /// of a list), then the baseline's machine.
   ///
   /// - Parameter base: the product's knobs with the writes of the command line.
   /// - Returns: the tree, and what lines that start with `-` had refused.
-  public func tree(_ base: KnobTree, workload: PreparedWorkload) throws(CompareError) -> (tree: KnobTree, warnings: [String]) {
+  public func tree(_ base: KnobTree, workload: PreparedWorkload) throws(CompareError) -> (
+    tree: KnobTree, warnings: [String]
+  ) {
     var tree = base
     do throws(KnobError) {
       for setting in first { try tree.write(name: setting.name, value: setting.value, origin: .named(name)) }
@@ -105,6 +108,7 @@ public struct Profile: Sendable, Equatable {
         case .path(let path): try tree.load(path: path)
         }
       for write in Profile.commandLine(base.history) where try tree.read(write.name) != write.value {
+        if first.contains(where: { $0.name == write.name }) { continue }
         try tree.write(name: write.name, value: write.value, origin: .commandLine)
       }
       try baseline?.apply(to: &tree, workload: workload)

@@ -91,7 +91,8 @@ extension RunSummary {
   /// - Parameters:
   ///   - spec: the workload that was run, a task for each of the result's.
   ///   - baseline: under `allSlow` every access is one to slow memory, whatever node has it.
-  public init(_ result: RunResult, of spec: PreparedWorkload, baseline: Baseline? = nil) {
+  ///   - wantsDSA: vm.use_dsa_copy_pages as the run began.
+  public init(_ result: RunResult, of spec: PreparedWorkload, baseline: Baseline? = nil, wantsDSA: Bool = false) {
     let (_, measured) = result.totalsWithoutWarmup
     let trace = result.trace
     elapsedPs = result.elapsed
@@ -107,7 +108,7 @@ extension RunSummary {
     tasks = zip(result.tasks, endless).map { TaskFigures($0, isEndless: $1) }
     migrations = MigrateReason.allCases.filter { trace.stageTime[$0.rawValue].contains { $0 > 0 } }
       .map { MigrationFigures($0, trace) }
-    copy = CopyFigures(result)
+    copy = CopyFigures(result, wantsDSA: wantsDSA)
     stalls = result.stalls.map(StallFigures.init)
     kswapdPs = result.kswapdTime.reduce(0, +)
     cpuBusyPs = result.cpuBusy.reduce(0, +)

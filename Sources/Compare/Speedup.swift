@@ -52,4 +52,10 @@ public struct Speedup: Codable, Equatable, Sendable {
     let low = UInt128(base) * UInt128(run.measuredPs)
     return Int(clamping: (high + low / 2) / low)
   }
+
+  /// A part of a whole in millionths, rounded to nearest; 0 of nothing.
+  static func millionths(_ part: Int, of whole: Int) -> Int {
+    guard part > 0, whole > 0 else { return 0 }
+    return Int(clamping: (UInt128(part) * 1_000_000 + UInt128(whole) / 2) / UInt128(whole))
+  }
 }

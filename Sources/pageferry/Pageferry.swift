@@ -27,7 +27,8 @@ struct Pageferry: ParsableCommand {
       """,
     version: versionText,
     subcommands: [
-      RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self, DSACommand.self,
+      RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
+      DSACommand.self,
       CopyPlanCommand.self,
     ])
 }

@@ -60,11 +60,11 @@ private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
 
   @Test func `set has the last word over a profile, a baseline over set`() throws {
     let plan = try SmallComparison.plan(
-      "tpp,first-touch,all-fast", ["vm.demote_scale_factor=300", "hw.node0.size=8M", "vm.swappiness=7"])
+      "tpp,first-touch,all-fast", ["vm.demote_scale_factor=300", "hw.node0.size=12M", "vm.swappiness=7"])
     #expect(try SmallComparison.tree(plan, "tpp").read("vm.demote_scale_factor") == "300")
     #expect(try SmallComparison.tree(plan, "tpp").read("kernel.numa_balancing") == "2")
-    #expect(try SmallComparison.tree(plan, "first-touch").read("hw.node0.size") == "8MiB")
-    #expect(try SmallComparison.tree(plan, "all-fast").read("hw.node0.size") != "8MiB")
+    #expect(try SmallComparison.tree(plan, "first-touch").read("hw.node0.size") == "12MiB")
+    #expect(try SmallComparison.tree(plan, "all-fast").read("hw.node0.size") != "12MiB")
     for name in ["tpp", "first-touch", "all-fast"] {
       #expect(try SmallComparison.tree(plan, name).read("vm.swappiness") == "7")
     }
@@ -94,13 +94,13 @@ private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
   @Test func `all-fast and all-slow differ by the latency of their accesses and nothing else`() throws {
     let comparison = try SmallComparison.plan("all-fast,all-slow", hasRanges: false).run(jobs: 1, version: "test")
     let (fast, slow) = (comparison.profiles[0].given, comparison.profiles[1].given)
-    let accesses = 12288 + 60 * 2048
+    let accesses = 6144 + 60 * 1024
     #expect(fast.accesses == accesses && slow.accesses == accesses)
     #expect(fast.fastAccesses == accesses && slow.fastAccesses == 0)
     #expect(fast.movedPages == 0 && slow.movedPages == 0)
-    // 200 ns an access; an epoch (10 us) is the grain of the end.
+    // 200 ns an access, of which four overlap; an epoch (10 us) is the grain of the end.
     let difference = slow.elapsedPs - fast.elapsedPs
-    #expect(abs(difference - accesses * 200_000) <= 10_000_000, "\(difference)")
+    #expect(abs(difference - accesses * 200_000 / 4) <= 10_000_000, "\(difference)")
   }
 
   @Test(arguments: ["oracle-tpp", "oracle-tcg", "ddr5-cxl-asic", "ddr4-optane", "ddr5-2socket"])
@@ -110,10 +110,13 @@ private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       path: folder.deletingLastPathComponent().appendingPathComponent("machines/\(machine).conf").path)
     let workload = SmallComparison.workload.replacing("rounds: 60", with: "rounds: 1")
     let plan = try ComparisonPlan(
-      try SmallComparison.prepared(workload), profiles: try Profile.list("all-fast,all-slow"), base: base, hasRanges: false)
+      try SmallComparison.prepared(workload), profiles: try Profile.list("all-fast,all-slow"), base: base,
+      hasRanges: false)
     let comparison = try plan.run(jobs: 1, version: "test")
     #expect(comparison.profiles[0].given.fastAccesses == comparison.profiles[0].given.accesses)
-    #expect(comparison.profiles[0].given.elapsedPs < comparison.profiles[1].given.elapsedPs)
+    // The oracles' nodes are alike.
+    let (fast, slow) = (comparison.profiles[0].given.elapsedPs, comparison.profiles[1].given.elapsedPs)
+    #expect(machine.hasPrefix("oracle") ? fast == slow : fast < slow)
     #expect(comparison.notes.isEmpty)
   }
 
@@ -126,10 +129,15 @@ private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
   @Test func `a workload that turns tiering on makes a baseline none, and that is said`() throws {
     let workload = SmallComparison.workload.replacing(
       "- mark: hot",
-      with: "- set: {mm.numa.demotion_enabled: 1, kernel.numa_balancing: 2, vm.demote_scale_factor: 2000}\n      - mark: hot")
+      with:
+        "- set: {mm.numa.demotion_enabled: 1, kernel.numa_balancing: 2, vm.demote_scale_factor: 2000}\n      - mark: hot"
+    ).replacing("rounds: 60", with: "rounds: 300")
     let comparison = try SmallComparison.plan("first-touch,all-slow", workload: workload, hasRanges: false)
       .run(jobs: 1, version: "test")
     #expect(comparison.profiles[0].given.movedPages > 0)
-    #expect(comparison.notes == ["pages moved in first-touch, which is no baseline then: the workload writes knobs"])
+    #expect(
+      comparison.notes == [
+        "pages moved in first-touch, although its knobs have no migration: the workload writes knobs"
+      ])
   }
 }

@@ -10,9 +10,9 @@ enum SmallComparison {
   /// A region of three times the fast node, of which a window is used again and again.
   static let workload = """
     name: small
-    about: 48 MiB, a third of it hot
+    about: 24 MiB, a third of it hot
     regions:
-      A: {pages: 12288}
+      A: {pages: 6144}
     tasks:
       - name: main
         phases:
@@ -22,15 +22,15 @@ enum SmallComparison {
             write_every: 1
           - mark: hot
           - access: A
-            first: 8192
-            pages: 2048
+            first: 4096
+            pages: 1024
             rounds: 60
             think: 400ns
     """
 
   static let knobs = """
     hw.cpus = 2
-    hw.node0.size = 16M
+    hw.node0.size = 8M
     hw.node1.size = 64M
     hw.loaded_latency_queue = 0
     hw.node0.read_latency = 100ns
