@@ -66,7 +66,10 @@ let package = Package(
       swiftSettings: model),
     .target(
       name: "Report",
-      dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
     .target(
       name: "Compare",
       dependencies: [
@@ -75,7 +78,7 @@ let package = Package(
       ]),
     .target(
       name: "Validation",
-      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",

@@ -140,7 +140,8 @@ public final class CopyMachine {
     let first = submission.filled * copyCosts.dsaDescriptor + submission.submitted * copyCosts.dsaSubmit
     let descriptors = job.descriptors(of: submission)
     _ = model.post(
-      descriptors.span, device: channel.device, queue: channel.queue, at: now + first, interval: each * submission.stride)
+      descriptors.span, device: channel.device, queue: channel.queue, at: now + first,
+      interval: each * submission.stride)
   }
 
   /// Whether a channel's device has ended all it was given, or is gone.

@@ -73,6 +73,9 @@ public final class ModelCopy {
   // MARK: Steps
 
   func step(now: Picoseconds, cpu: Int) -> JobStep {
+    if waitsFor == .record || waitsFor == .drain, job.isRecordWritten, let step = endRecordWait(now: now) {
+      return step
+    }
     while true {
       switch job.step(now: now) {
       case .lockPool:
@@ -157,16 +160,15 @@ public final class ModelCopy {
     }
   }
 
-  /// At `wait`: nil when the job can go on.
+  /// At `wait`, the record not being there: nil when the job can go on, without it.
   private func wait(now: Picoseconds) -> JobStep? {
-    if job.isRecordWritten { return endRecordWait(now: now) }
     let end = submittedAt + knobs.dsaTimeout
     if now < end { return block(for: .record, now: now, until: end, isSpinning: !knobs.dsaAsyncMode) }
     // Nothing that was accepted may go on behind the job's back: it gets to its end first.
     if !machine.isQuiet(channel: job.waitingChannel) {
       return block(for: .drain, now: now, until: .max, isSpinning: true)
     }
-    if !job.isRecordWritten { job.timeOut() }
+    job.timeOut()
     return endRecordWait(now: now)
   }
 

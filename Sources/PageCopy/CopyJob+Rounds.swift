@@ -162,7 +162,11 @@ extension CopyJob {
     guard let plan else { return }
     let channels = plan.channels
     let isBatched: Bool
-    if let index = round.banks[bank].round { isBatched = plan.rounds[index].isBatched(channels: channels) } else { isBatched = false }
+    if let index = round.banks[bank].round {
+      isBatched = plan.rounds[index].isBatched(channels: channels)
+    } else {
+      isBatched = false
+    }
     var filled = 0
     var submitted = 0
     let firstSubmission = submissions.count
@@ -296,7 +300,9 @@ extension CopyJob {
 
   private func closeIfOver(_ bank: Int) {
     guard let plan else { return }
-    for channel in 0..<plan.channels where round.banks[bank].waited[channel] < round.banks[bank].total[channel] { return }
+    for channel in 0..<plan.channels where round.banks[bank].waited[channel] < round.banks[bank].total[channel] {
+      return
+    }
     round.banks[bank].isOpen = false
     if round.banks[bank].round != nil { round.finished += 1 }
   }

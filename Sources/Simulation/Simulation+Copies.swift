@@ -26,7 +26,8 @@ extension Simulation {
     }
     guard knobs.node < memory.nodeCount else {
       throw RunError(
-        "hw.dsa.node is \(knobs.node), but the machine has nodes 0 to \(memory.nodeCount - 1)", fix: "lower it", kind: .knob)
+        "hw.dsa.node is \(knobs.node), but the machine has nodes 0 to \(memory.nodeCount - 1)", fix: "lower it",
+        kind: .knob)
     }
     return CopyMachine(
       memory: memory, links: links, costs: tree[CostKnobs.self], copyCosts: tree[CopyCostKnobs.self],
@@ -68,7 +69,9 @@ extension Simulation {
   func applyCopyKnobs() throws(RunError) {
     do throws(DeviceConfigurationError) {
       try copies.apply(tree[CopyKnobs.self])
-    } catch { throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob) }
+    } catch {
+      throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob)
+    }
     scheduler.pollingYields = tree[CopyKnobs.self].wait == .reschedule
     lookahead = tree[CopyKnobs.self].cpuMultiCopyPages ? Picoseconds.microsecond : knobs.epoch
   }
@@ -77,6 +80,26 @@ extension Simulation {
   func noteFailedSwitch() throws(KnobError) {
     guard tree[CopyKnobs.self].useDSACopyPages, !copies.context.knobs.useDSACopyPages else { return }
     try tree.write(name: "vm.use_dsa_copy_pages", value: "0", origin: .program)
+  }
+
+  /// What a user of the copy engines has to know of the run.
+  func warnOfCopies() {
+    let copy = copies.summary(elapsed: now)
+    if tree[CopyKnobs.self].useDSACopyPages, !copy.isSwitchedOn {
+      warnings.append(
+        "a failure of DSA turned vm.use_dsa_copy_pages off (\(copy.timer.dsaCopyFail) failed calls, "
+          + "\(copy.timer.timeouts) time-outs): from then on CPUs copied")
+    } else if copy.isSwitchedOn, copy.bytes > 0, copy.use(of: .dsa).calls == 0 {
+      warnings.append(
+        "DSA copied nothing: no list reached vm.dsa_copy_threshold (\(tree[CopyKnobs.self].dsaCopyThreshold) pages)"
+          + (memory.rules.isTPP && !reclaim.concurToDemote
+            ? ", and without vm.use_concur_to_demote base pages are copied one by one" : ""))
+    }
+    if copy.timer.overflows > 0 {
+      warnings.append(
+        "\(copy.timer.overflows) lists, planned by vm.dsa_list_cut = c2, were beyond the original's pools, where it crashes; "
+          + "they were copied page by page")
+    }
   }
 
   // MARK: Waiting

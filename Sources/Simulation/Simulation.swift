@@ -217,7 +217,9 @@ public final class Simulation {
     }
   }
 
-  func makeJob() -> MigrationJob { MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies) }
+  func makeJob() -> MigrationJob {
+    MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
+  }
 
   func makeDirectReclaim(caller: MigrateCaller, seed: UInt64) -> DirectReclaim {
     DirectReclaim(
@@ -417,6 +419,7 @@ public final class Simulation {
     warnUnderTwoPasses()
     warnWithoutDemotionMark()
     warnOfEventsAhead()
+    warnOfCopies()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
@@ -425,7 +428,8 @@ public final class Simulation {
       samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
-      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults, isCut: isCut,
+      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
+      isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
     return result
   }
