@@ -70,7 +70,7 @@ extension RunSummary {
       Figure("is_cut_off", "0 or 1", isCutOff ? 1 : 0), Figure("footprint", "pages", footprintPages),
       Figure("accesses", "accesses", accesses), Figure("fast_accesses", "accesses", fastAccesses),
       Figure("measured_accesses", "accesses", measuredAccesses), Figure("kswapd", "ps", kswapdPs),
-      Figure("cpu_busy", "ps", cpuBusyPs),
+      Figure("cpu_busy", "ps", cpuBusyPs), Figure("migration/time", "ps", migrationPs),
     ]
     for task in tasks {
       all.append(Figure("task/\(task.name)/end", "ps", task.endPs))

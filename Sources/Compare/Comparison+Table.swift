@@ -126,7 +126,7 @@ extension Comparison {
       table.add("  \(reason), of 2 MiB", profiles) { Decimal.grouped(figures($0)?.hugePages ?? 0) }
     }
     guard !reasons.isEmpty else { return table.add("  any", profiles) { _ in "0" } }
-    table.add("CPU time of migration", profiles) { Decimal.span($0.given.stagesPs.reduce(0, +)) }
+    table.add("migration time", profiles) { Decimal.span($0.given.migrationPs) }
     for stage in MigrateStage.allCases {
       table.add("  \(stage.name.snakeCase)", profiles) { Decimal.span($0.given.stagesPs[stage.rawValue]) }
     }
@@ -136,7 +136,7 @@ extension Comparison {
 
   private func addCopies(to table: inout TextTable, _ profiles: [ComparedProfile]) {
     guard profiles.contains(where: { $0.given.copy.bytes > 0 }) else { return }
-    table.add("copy time", profiles) { Decimal.span($0.given.copy.elapsedPs) }
+    table.add("copy time (the stage 'copy')", profiles) { Decimal.span($0.given.copy.elapsedPs) }
     table.add("  CPU time of copying", profiles) { Decimal.span($0.given.copy.cpuPs) }
     table.add("  rate", profiles) { profile in
       profile.given.copy.bytesPerSecond.map { Decimal.fixed(($0 + 5_000_000) / 10_000_000, places: 2) + " GB/s" } ?? "-"
@@ -151,7 +151,11 @@ extension Comparison {
     table.add("  DSA devices in use", profiles) { profile in
       profile.given.copy.devices.isEmpty ? "-" : "\(profile.given.copy.devicesInUse.count)"
     }
-    table.add("  busy share of each", profiles) { $0.given.meanDeviceShare }
+    table.add("  busy time of each, mean", profiles) { profile in
+      let devices = profile.given.copy.devicesInUse
+      return devices.isEmpty ? "-" : Decimal.span(devices.reduce(0) { $0 + $1.busyPs } / devices.count)
+    }
+    table.add("  busy share of each, mean", profiles) { $0.given.meanDeviceShare }
   }
 
   // MARK: Stalls

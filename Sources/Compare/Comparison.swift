@@ -142,13 +142,13 @@ public struct Comparison: Codable, Equatable, Sendable {
     if !failed.isEmpty { notes.append("DSA copies failed, and a CPU took over: \(failed.joined(separator: ", "))") }
     let off = profiles.filter(\.given.copy.isDsaTurnedOff).map(\.name)
     if !off.isEmpty { notes.append("copying by DSA was off at the end: \(off.joined(separator: ", "))") }
-    let noHuge = profiles.filter { profile in
+    let idle = profiles.filter { profile in
       ["tpp-dsa", "tpp-mt"].contains(profile.name) && !profile.given.migrations.contains { $0.hugePages > 0 }
     }
-    if !noHuge.isEmpty {
+    if !idle.isEmpty {
       notes.append(
-        "no huge page moved: \(noHuge.map(\.name).joined(separator: " and ")) differ from tpp in huge pages alone "
-          + "(mm.transparent_hugepage.enabled)")
+        "no huge page moved, which is all that \(idle.map(\.name).joined(separator: " and ")) would copy in another way than tpp "
+          + "(mm.transparent_hugepage.enabled): any difference is chance")
     }
     return notes
   }

@@ -23,6 +23,8 @@ public struct RunSummary: Codable, Equatable, Sendable {
   public var tasks: [TaskFigures]
   /// Migrations of each reason that occurred.
   public var migrations: [MigrationFigures]
+  /// All migrations from isolation to putting back: the stages' times, and for the copies the time from beginning to end.
+  public var migrationPs: Int
   public var copy: CopyFigures
   /// Stalls of single accesses, in nanoseconds to two significant digits.
   public var stalls: [StallFigures]
@@ -56,7 +58,8 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var accessHash: String
 }
 
-/// Pages that moved for one reason, and the CPU time of each stage.
+/// Pages that moved for one reason, and the CPU time that the migrating threads spent in each stage: in the copy stage polling counts, and
+/// sleeping until other CPUs or an interrupt are done does not.
 public struct MigrationFigures: Codable, Equatable, Sendable {
   public var reason: String
   /// Pages of 4 KiB and of 2 MiB.
@@ -109,18 +112,22 @@ extension RunSummary {
     migrations = MigrateReason.allCases.filter { trace.stageTime[$0.rawValue].contains { $0 > 0 } }
       .map { MigrationFigures($0, trace) }
     copy = CopyFigures(result, wantsDSA: wantsDSA)
+    migrationPs = 0
     stalls = result.stalls.map(StallFigures.init)
     kswapdPs = result.kswapdTime.reduce(0, +)
     cpuBusyPs = result.cpuBusy.reduce(0, +)
     warnings = result.warnings
     faults = result.faults
+    migrationPs = stagesPs.reduce(0, +)
   }
 
-  /// CPU time of migrations by `MigrateStage`, all reasons together.
+  /// Time of migrations by `MigrateStage`, all reasons together; that of copies from beginning to end.
   public var stagesPs: [Int] {
-    migrations.reduce([Int](repeating: 0, count: MigrateStage.allCases.count)) { sum, m in
+    var sum = migrations.reduce([Int](repeating: 0, count: MigrateStage.allCases.count)) { sum, m in
       zip(sum, m.stagesPs).map { $0 + $1 }
     }
+    sum[MigrateStage.copy.rawValue] = copy.elapsedPs
+    return sum
   }
 
   /// 4 KiB pages moved, those of huge pages too.

@@ -77,6 +77,6 @@ enum SmallComparison {
       elapsedPs: measured, measuredPs: measured, hasWarmup: false, isCutOff: false, footprintPages: 1,
       accesses: accesses, fastAccesses: accesses / 2, measuredAccesses: accesses,
       tasks: [TaskFigures(name: "main", isEndless: false, accesses: accesses, endPs: measured, phases: [])],
-      migrations: [], copy: CopyFigures.none, stalls: [], kswapdPs: 0, cpuBusyPs: measured, warnings: [], faults: [])
+      migrations: [], migrationPs: 0, copy: CopyFigures.none, stalls: [], kswapdPs: 0, cpuBusyPs: measured, warnings: [], faults: [])
   }
 }
