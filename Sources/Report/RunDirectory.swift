@@ -137,9 +137,12 @@ public final class RunDirectory {
 
   /// Removes a directory of plain files, and of run directories.
   public static func remove(_ path: String) {
-    if let names = try? FileManager.default.contentsOfDirectory(atPath: path) {
-      for name in names where unlink(path + "/" + name) != 0 && errno == EISDIR { remove(path + "/" + name) }
+    // Other threads may still be writing: what came in between goes the next time.
+    for _ in 0..<16 {
+      if let names = try? FileManager.default.contentsOfDirectory(atPath: path) {
+        for name in names where unlink(path + "/" + name) != 0 && errno == EISDIR { remove(path + "/" + name) }
+      }
+      if rmdir(path) == 0 || errno != ENOTEMPTY { return }
     }
-    rmdir(path)
   }
 }

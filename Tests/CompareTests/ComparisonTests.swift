@@ -26,6 +26,79 @@ import Testing
     #expect(given[1].measuredPs < given[0].measuredPs && given[3].measuredPs <= given[2].measuredPs)
   }
 
+  @Test func `the table of a small workload is as stored`() throws {
+    let comparison = try SmallComparison.plan("tpp,first-touch,all-fast").run(jobs: 2, version: "test")
+    #expect(
+      comparison.text == """
+        small: 24 MiB, a sixth of it hot
+        footprint 24.0 MiB, 6,144 pages; times are modelled
+
+                                             tpp  first-touch  all-fast
+        run time                        68.89 ms     35.69 ms  32.41 ms
+          without warm-up               62.41 ms     29.18 ms  26.11 ms
+          phase 1, access A seq          6.48 ms      6.50 ms   6.30 ms
+          phase 3, access A seq         62.41 ms     29.18 ms  26.11 ms
+        speed-up over tpp                      -       2.138x    2.390x
+          least of its range                   -       1.394x    1.558x
+          greatest of its range                -       3.222x    3.601x
+          verdict                              -       faster    faster
+        fast-memory accesses               3.7 %        3.0 %   100.0 %
+        pages moved
+          demotion, of 4 KiB                 989            0         0
+          demotion, of 2 MiB                   0            0         0
+        migration time                   1.66 ms          0 s       0 s
+          isolate                       79.12 us          0 s       0 s
+          allocate                      79.12 us          0 s       0 s
+          unmap                        247.25 us          0 s       0 s
+          flush                        494.50 us          0 s       0 s
+          copy                         405.09 us          0 s       0 s
+          remap                        197.80 us          0 s       0 s
+          put_back                     158.24 us          0 s       0 s
+        copy time (the stage 'copy')   405.09 us          0 s       0 s
+          CPU time of copying          405.09 us          0 s       0 s
+          rate                        10.00 GB/s            -         -
+          copied by one CPU              3.9 MiB        0 KiB     0 KiB
+          copied by several CPUs           0 KiB        0 KiB     0 KiB
+          copied by DSA                    0 KiB        0 KiB     0 KiB
+        stalls, first touch                6,144        6,144     6,144
+          p50                            1.00 us      1.00 us   1.00 us
+          p99                            1.00 us      1.00 us   1.00 us
+          p99.9                          1.00 us      1.00 us   1.00 us
+          worst                          1.00 us      1.00 us   1.00 us
+        stalls, hint fault                 2,428            -         -
+          p50                            1.00 us            -         -
+          p99                           31.00 us            -         -
+          p99.9                         31.00 us            -         -
+          worst                         31.00 us            -         -
+
+        speed-up over tpp, by time without warm-up; within 0.5 % is 'same'
+        its range: the same with all 28 uncalibrated costs (--list-costs) halved, and doubled; undecided: the three do not say the same
+
+        """)
+  }
+
+  @Test func `huge pages are copied by the engine of the profile, and copies take what the stages say`() throws {
+    let plan = try SmallComparison.plan(
+      "tpp,tpp-dsa,tpp-mt,tpp-concur-mt,tpp-concur-dsa", ["mm.transparent_hugepage.enabled=always"], hasRanges: false)
+    let comparison = try plan.run(jobs: 2, version: "test")
+    let engines = ["cpu", "dsa", "cpu_multithreaded", "cpu_multithreaded", "dsa"]
+    for (profile, engine) in zip(comparison.profiles, engines) {
+      let (run, copy) = (profile.given, profile.given.copy)
+      for figures in copy.engines where figures.engine != "cpu" {
+        #expect((figures.hugePages > 0) == (figures.engine == engine), "\(profile.name) \(figures.engine)")
+      }
+      #expect(copy.bytes == run.movedPages << 12, "\(profile.name)")
+      #expect(copy.bytes == copy.engines.reduce(0) { $0 + $1.bytes })
+      #expect(copy.devices.isEmpty == (engine != "dsa"))
+      #expect(copy.devices.allSatisfy { $0.busyPs < run.elapsedPs && $0.busyMillionths < 1_000_000 })
+      #expect(run.migrationPs == run.stagesPs.reduce(0, +) && run.stagesPs[4] == copy.elapsedPs)
+      #expect(copy.dsaFailures == 0 && !copy.isDsaTurnedOff)
+    }
+    // The device is faster than the CPU, and several CPUs than one.
+    let rates = comparison.profiles.map { $0.given.copy.bytesPerSecond ?? 0 }
+    #expect(rates[0] < rates[2] && rates[2] < rates[1])
+  }
+
   @Test func `JSON holds the whole comparison`() throws {
     let comparison = try SmallComparison.plan(Self.profiles).run(jobs: 2, version: "test")
     let decoder = JSONDecoder()

@@ -10,7 +10,7 @@ enum SmallComparison {
   /// A region of three times the fast node, of which a window is used again and again.
   static let workload = """
     name: small
-    about: 24 MiB, a third of it hot
+    about: 24 MiB, a sixth of it hot
     regions:
       A: {pages: 6144}
     tasks:
@@ -77,6 +77,7 @@ enum SmallComparison {
       elapsedPs: measured, measuredPs: measured, hasWarmup: false, isCutOff: false, footprintPages: 1,
       accesses: accesses, fastAccesses: accesses / 2, measuredAccesses: accesses,
       tasks: [TaskFigures(name: "main", isEndless: false, accesses: accesses, endPs: measured, phases: [])],
-      migrations: [], migrationPs: 0, copy: CopyFigures.none, stalls: [], kswapdPs: 0, cpuBusyPs: measured, warnings: [], faults: [])
+      migrations: [], migrationPs: 0, copy: CopyFigures.none, stalls: [], kswapdPs: 0, cpuBusyPs: measured,
+      warnings: [], faults: [])
   }
 }

@@ -69,7 +69,7 @@ import Units
     let comparison = try comparison([("tpp", [100, 80, 140]), ("a", [80, 64, 112]), ("b", [90, 84, 100])])
     #expect(
       comparison.text == """
-        small: 24 MiB, a third of it hot
+        small: 24 MiB, a sixth of it hot
         footprint 24.0 MiB, 6,144 pages; times are modelled
 
                                        tpp         a          b
