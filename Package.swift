@@ -91,8 +91,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Compare", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel",
-        "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
+        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops"]),
