@@ -29,6 +29,8 @@ let package = Package(
     .target(name: "DSAFormat"),
     .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Units"], swiftSettings: model),
 
+    .target(name: "Calibration", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
+
     // The model.
     .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
@@ -83,9 +85,9 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Compare", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
-        "DSAConfig",
-        "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration",
+        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -114,6 +116,8 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
     .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Sysctl", "Units"]),
+    .testTarget(
+      name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "DSAFormat", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),

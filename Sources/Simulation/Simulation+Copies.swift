@@ -9,6 +9,16 @@ import PageCopy
 import Sysctl
 import Units
 
+extension SerializeHuge {
+  var model: HugeSerialization {
+    switch self {
+    case .off: .off
+    case .always: .always
+    case .reused: .recent
+    }
+  }
+}
+
 extension Simulation {
   /// The copy engines of the machine that the knobs describe.
   static func makeCopies(
@@ -20,7 +30,7 @@ extension Simulation {
       let machine = try DSAMachine(tree)
       hardware = CopyDevices(
         devices: machine.devices, channels: machine.channels, platformBandwidth: knobs.platformBandwidth,
-        node: knobs.node, serializesHuge: knobs.serializeHuge, faults: tree[FaultKnobs.self].plan)
+        node: knobs.node, hugeSerialization: knobs.serializeHuge.model, faults: tree[FaultKnobs.self].plan)
     } catch {
       throw RunError("hw.dsa.config: \(error.description)", fix: "run pageferry dsa check on the file", kind: .knob)
     }

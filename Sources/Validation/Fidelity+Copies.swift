@@ -17,7 +17,8 @@ extension Fidelity {
     let plain = try model(
       folder.scenario(item.scenario), tree(machine: machine, writes: item.writes), name: item.reference)
     var text = "### \(item.reference): lists, calls and /proc/timer\n\n"
-    text += "| lists of migrate_pages_concur that moved something, all runs together | kernel | model | |\n|---|---|---|---|\n"
+    text +=
+      "| lists of migrate_pages_concur that moved something, all runs together | kernel | model | |\n|---|---|---|---|\n"
     let function = "demotion/\(MigrateFunction.migratePagesConcur.name)"
     var kernel: [Int: Int] = [:]
     for run in ensemble.runs {

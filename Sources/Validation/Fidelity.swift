@@ -102,7 +102,7 @@ public struct Fidelity {
     }
   }()
 
-  /// The whole page. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
+  /// The part of the page about kernels. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
   public mutating func page(upstream: String?, tpp: String?) throws -> String {
     let isWhole = upstream != nil && tpp != nil && only.isEmpty && delays == Fidelity.referenceDelays
     var text = Self.heading(delays: delays)
@@ -145,8 +145,10 @@ public struct Fidelity {
     return text + "."
   }
 
-  /// Whether nothing differs.
-  public var isClean: Bool { agreed == compared && agreedDirections == comparedDirections }
+  /// Whether something was compared and nothing differs.
+  public var isClean: Bool {
+    compared + comparedDirections > 0 && agreed == compared && agreedDirections == comparedDirections
+  }
 
   private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
 
