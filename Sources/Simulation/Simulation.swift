@@ -78,7 +78,10 @@ public final class Simulation {
   ///   - spec: the workload.
   ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
   ///   - isHashing: keep the hash of the pages that each access phase touches.
-  public init(_ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true) throws(RunError) {
+  ///   - prepared: what was read of the workload's traces already; its `spec` is then the workload.
+  public init(
+    _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil
+  ) throws(RunError) {
     do throws(WorkloadError) {
       self.spec = try spec.withRecordedThreads()
     } catch { throw RunError(error.description, fix: "", kind: .trace) }
@@ -102,7 +105,7 @@ public final class Simulation {
         fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
     try Simulation.checkWrites(of: spec, tree: self.tree)
-    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
+    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing, known: prepared?.maps ?? [:])
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let tables = Simulation.tablePages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
