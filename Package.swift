@@ -64,6 +64,12 @@ let package = Package(
       ],
       swiftSettings: model),
     .target(
+      name: "CopyModel",
+      dependencies: [
+        "Simulation", "Migration", "PageCopy", "DSAConfig", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ], swiftSettings: model),
+    .target(
       name: "Report",
       dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
     .target(
@@ -73,8 +79,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig",
-        "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "CopyModel", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
+        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -107,6 +113,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: ["Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(

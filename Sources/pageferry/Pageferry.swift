@@ -27,7 +27,7 @@ struct Pageferry: ParsableCommand {
     version: versionText,
     subcommands: [
       RunCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self, DSACommand.self,
-      CopyPlanCommand.self,
+      CopyPlanCommand.self, CopyModelCommand.self,
     ])
 }
 
