@@ -29,12 +29,15 @@ let package = Package(
     .target(name: "DSAFormat"),
     .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Units"], swiftSettings: model),
 
+    .target(name: "Calibration", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
+
     // The model.
     .target(name: "Machine", dependencies: ["Units", "Sysctl", "Events"], swiftSettings: model),
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
     .target(
       name: "Migration",
-      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"], swiftSettings: model),
+      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"],
+      swiftSettings: model),
     .target(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
@@ -71,16 +74,20 @@ let package = Package(
       ], swiftSettings: model),
     .target(
       name: "Report",
-      dependencies: ["Simulation", "Workload", "Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
     .target(
       name: "Validation",
-      dependencies: ["Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "CopyModel", "Report", "Validation", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
-        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Simulation", "CopyModel", "Report", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration",
+        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
@@ -106,6 +113,8 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
     .testTarget(name: "DSAModelTests", dependencies: ["DSAModel", "DSAFormat", "Events", "Sysctl", "Units"]),
+    .testTarget(
+      name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "DSAFormat", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
     .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),

@@ -114,8 +114,7 @@ public final class CopyBench {
     -> CopyMeasurement
   {
     try checkChannels(way.channels)
-    let copies = try Simulation.idleCopies(
-      tree, memory: memory, nodeOfCPU: [Int](repeating: 0, count: max(cpus, way.cpus)))
+    let copies = try engines(cpus: way.cpus)
     var knobs = way.knobs(tree[CopyKnobs.self])
     change(&knobs)
     do { try copies.apply(knobs) } catch {
@@ -133,6 +132,11 @@ public final class CopyBench {
     let start = driver.now
     driver.copy(pairs(list, turn: CopyBench.warmups), isSingle: isSingle)
     return measurement(list.bytes, driver.now - start, before, copies.context.timer, switching: driver.switching)
+  }
+
+  /// Engines that have copied nothing yet, of a node with so many CPUs at least.
+  func engines(cpus count: Int = 1) throws(RunError) -> CopyMachine {
+    try Simulation.idleCopies(tree, memory: memory, nodeOfCPU: [Int](repeating: 0, count: max(cpus, count)))
   }
 
   /// Refuses more channels than there are kernel queues.

@@ -53,32 +53,33 @@ final class QueueBench {
     try bench.checkChannels(channels)
     self.mode = mode
     self.room = (room + Page.size - 1) / Page.size * Page.size
-    let tree = bench.tree
-    let links = Simulation.idleLinks(tree)
-    let hardware = tree[DSAHardwareKnobs.self]
+    let links = Simulation.idleLinks(bench.tree)
+    guard let hardware = try bench.engines().hardware else {
+      throw RunError("the machine has no DSA", fix: "name a file in hw.dsa.config", kind: .knob)
+    }
+    places = Array(hardware.channels.prefix(channels))
+    var devices = hardware.devices
+    let place = places[0]
+    if mode == .shared {
+      devices[place.device].queues[place.queue].mode = .shared(
+        threshold: devices[place.device].queues[place.queue].size)
+    }
+    if batch > devices[place.device].queues[place.queue].maxBatch {
+      devices[place.device].queues[place.queue].maxBatch = batch
+      devices[place.device].maxBatch = max(devices[place.device].maxBatch, batch)
+    }
+    let source = QueueBench.data
+    memory = FlatMemory(
+      size: Int(source) + 2 * self.room,
+      regions: [(0, hardware.node), (source, bench.from), (source + UInt64(self.room), bench.to)])
+    memory.movesData = false
     do throws(DeviceConfigurationError) {
-      let machine = try DSAMachine(tree)
-      var devices = machine.devices
-      places = Array(machine.channels.prefix(channels))
-      let place = places[0]
-      if mode == .shared {
-        devices[place.device].queues[place.queue].mode = .shared(
-          threshold: devices[place.device].queues[place.queue].size)
-      }
-      if batch > devices[place.device].queues[place.queue].maxBatch {
-        devices[place.device].queues[place.queue].maxBatch = batch
-        devices[place.device].maxBatch = max(devices[place.device].maxBatch, batch)
-      }
-      let source = QueueBench.data
-      memory = FlatMemory(
-        size: Int(source) + 2 * self.room,
-        regions: [(0, hardware.node), (source, bench.from), (source + UInt64(self.room), bench.to)])
-      memory.movesData = false
       model = try DeviceModel(
         devices: devices, memory: memory,
         paths: links.nodes.enumerated().map { DevicePath(readLatency: $1.readLatency, link: $0) },
         links: links.nodes.map { DeviceLink(readBandwidth: $0.readBandwidth, writeBandwidth: $0.writeBandwidth) },
-        platformBandwidth: hardware.platformBandwidth, faults: tree[FaultKnobs.self].plan)
+        platformBandwidth: hardware.platformBandwidth, faults: hardware.faults,
+        hugeSerialization: hardware.hugeSerialization)
     } catch {
       throw RunError("hw.dsa.config: \(error.description)", fix: "run pageferry dsa check on the file", kind: .knob)
     }

@@ -39,6 +39,13 @@ public struct DSAFile: Sendable, Equatable {
   }
 }
 
+/// Whether copies of huge pages by all devices share one device's bandwidth (hw.dsa.serialize_huge).
+public enum SerializeHuge: String, Sendable, CaseIterable {
+  case off, always
+  /// Where a copy read or wrote not long before.
+  case reused
+}
+
 /// The DSA devices of the machine.
 public struct DSAHardwareKnobs: KnobSet {
   /// hw.dsa.config: read and checked when it is written.
@@ -46,7 +53,7 @@ public struct DSAHardwareKnobs: KnobSet {
   /// hw.dsa.platform_bandwidth, bytes a second.
   public var platformBandwidth = 106_000_000_000
   /// hw.dsa.serialize_huge.
-  public var serializeHuge = false
+  public var serializeHuge = SerializeHuge.off
   /// hw.dsa.node.
   public var node = 0
 
@@ -75,12 +82,14 @@ public struct DSAHardwareKnobs: KnobSet {
       "hw.dsa.platform_bandwidth", \.platformBandwidth, in: 1_000_000_000...10_000_000_000_000, when: .beforeRun,
       evidence: .calibrated, source: "DSA-2LM (USENIX ATC '25, figures 4 and 5): 104 to 110 GB/s; docs/dsa-model.md",
       doc: "Bytes a second that all devices together can copy."),
-    .flag(
+    .choice(
       "hw.dsa.serialize_huge", \.serializeHuge, when: .beforeRun, evidence: .uncalibrated,
       source: "hypothesis for DSA-2LM's README: 68 us for a 2 MiB page in some states, 17 us in others",
       doc: "Whether huge pages' descriptors, of all devices, serialise on one resource of a single device's size.",
-      notes: "1 is a hypothesis that explains the README's slow state, a factor of 4; its author leaves it unexplained."
-    ),
+      notes: """
+        A hypothesis, unconfirmed, for the README's slow state, a factor of 4: always, or reused where a copy of a huge page read or wrote within \
+        the last 14 MB. docs/dsa-model.md has what each predicts for what the author saw.
+        """),
     .integer(
       "hw.dsa.node", \.node, in: 0...15, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "The node beside whose memory all devices sit."),

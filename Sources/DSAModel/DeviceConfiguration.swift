@@ -140,6 +140,7 @@ extension DeviceTiming {
     let spans = [
       postLatency, decodeLatency, recordLatency, translationLatency, fabricLatency, readLatency, spreadLatency,
       crossingLatency, partialLineTime, faultLatency, pageRequestLatency, interruptLatency, batchFinishLatency,
+      answerWait,
     ]
     let rates = [readBandwidth, writeBandwidth, engineBandwidth]
     guard spans.allSatisfy({ $0 >= 0 && $0 <= .second }), rates.allSatisfy(DeviceTiming.rates.contains),

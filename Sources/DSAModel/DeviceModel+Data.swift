@@ -33,7 +33,10 @@ extension DeviceModel {
       if operation.writes { slots[slot].tail = paths[second].writeLatency + spread }
       slots[slot].isBackward =
         operation == .memmove && descriptor.destination > descriptor.source && DescriptorCheck.overlap(descriptor)
-      slots[slot].flow = flow(operation, first: first, second: second, size: size, engine: engine)
+      slots[slot].flow = flow(
+        operation, first: first, second: second, size: size, engine: engine,
+        isSerialized: isSerialized(
+          operation, source: descriptor.source, destination: descriptor.destination, size: size))
       countOperands(operation, device: device)
     }
     slots[slot].ready = ready
@@ -62,13 +65,6 @@ extension DeviceModel {
       if operation != .memmove { isHit = isHit && isSecondHit }
     }
     return isHit
-  }
-
-  /// How much later than the first the slowest of a descriptor's first lines is there.
-  @inline(__always)
-  private static func spread(_ size: Int, _ timing: DeviceTiming) -> Picoseconds {
-    let lines = min((size + 63) >> 6, timing.spreadLines)
-    return timing.spreadLatency * (Int.bitWidth - 1 - lines.leadingZeroBitCount)
   }
 
   @inline(__always)
@@ -121,9 +117,10 @@ extension DeviceModel {
       slots[slot].segment = UInt32(segment)
       setFlow(slots[slot].flow, engine: index)
       engine.pointee.pace = flows.classes[Int(engine.pointee.flow)].pace
-      let bytes = segment + timing.pointee.timing.descriptorOverheadBytes
+      let bytes = Self.bytesOfLines(slots + slot, segment) + timing.pointee.timing.descriptorOverheadBytes
       engine.pointee.dataEnd = now + bytes * engine.pointee.pace / 1000
-      if operation.writes {
+      // The cache merges what comes in parts; memory has to be read first.
+      if operation.writes && !slots[slot].descriptor.flags.contains(.cacheControl) {
         let partial = slots[slot].descriptor.destination & 63
         if partial != 0 {
           free = max(free, now + timing.pointee.timing.partialLineTime * (partial == 32 ? 1 : 2))

@@ -6,14 +6,17 @@ extension DeviceModel {
   /// The flow class of an operation between two paths.
   ///
   /// Descriptors too short to fill an engine's interval cannot use its whole bandwidth; they are told apart in three steps.
+  /// Copies of huge pages that share one resource (`HugeSerialization`) are a fifth kind.
   /// - Parameters:
   ///   - first: path of the source; 0 when there is none.
   ///   - second: path of the destination or the second source; 0 when there is none.
-  func flow(_ operation: Operation, first: Int, second: Int, size: Int, engine: Int) -> Int32 {
+  func flow(
+    _ operation: Operation, first: Int, second: Int, size: Int, engine: Int, isSerialized: Bool = false
+  ) -> Int32 {
     let group = Int(engines[engine].group)
     let kind = Int(operation.rawValue) - 1
-    let step = size > 1024 ? 3 : size > 512 ? 2 : size > 256 ? 1 : 0
-    let place = (((group * 4 + kind) * pathCount + first) * pathCount + second) * 4 + step
+    let step = isSerialized ? 4 : size > 1024 ? 3 : size > 512 ? 2 : size > 256 ? 1 : 0
+    let place = (((group * 4 + kind) * pathCount + first) * pathCount + second) * 5 + step
     let found = flowTable[place]
     if found != nothing { return found }
     let made = flows.add(makeFlow(operation, first: first, second: second, step: step, engine: engine))
@@ -35,6 +38,7 @@ extension DeviceModel {
     var flow = FlowClass(
       limit: limit / streams, firstEngine: group.firstEngine, engineCount: group.engineCount)
     flow.use(0, weight: 1)
+    if step == 4 { flow.use(Int32(firstLink + 2 * linkCount), weight: 1) }
     let resource = Int32(1 + 2 * device)
     func read(_ path: Int) {
       flow.use(resource, weight: 1)
@@ -49,6 +53,17 @@ extension DeviceModel {
       flow.use(Int32(firstLink + 2 * paths[second].link + 1), weight: 1)
     }
     return flow
+  }
+
+  /// How much longer than on an idle device the answer to a write at a shared queue's portal takes now
+  /// (`DeviceTiming.answerWait`).
+  public func answerDelay(of device: Int) -> Picoseconds {
+    precondition(device >= 0 && device < deviceCount, "no such device")
+    let first = Int(devices[device].firstEngine)
+    for engine in first..<first + Int(devices[device].engineCount) where engines[engine].dataEnd > now {
+      return devices[device].timing.answerWait
+    }
+    return 0
   }
 
   /// Puts an engine into a flow class, or out of all. When the set of active flows changes, all are given their share anew.

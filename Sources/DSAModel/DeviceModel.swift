@@ -47,11 +47,16 @@ public final class DeviceModel<Memory: DeviceMemory> {
   let paces: UnsafeMutablePointer<Int>
   let paths: UnsafeMutablePointer<DevicePath>
   let pathCount: Int
-  /// Resource of a link's reading; its writing is the next. The platform is resource 0, devices follow.
+  /// Resource of a link's reading; its writing is the next. The platform is resource 0, devices follow. Behind the links is what
+  /// copies of huge pages may share.
   let firstLink: Int
+  let linkCount: Int
   /// Flow class by group, operation, paths of both operands, and demand; `nothing` when not yet made.
   let flowTable: UnsafeMutablePointer<Int32>
   let flowTableSize: Int
+
+  public let hugeSerialization: HugeSerialization
+  var recentPieces: RecentPieces
 
   var pageFaults: FaultSource
   var fullQueues: FaultSource
@@ -62,9 +67,11 @@ public final class DeviceModel<Memory: DeviceMemory> {
   ///   - paths: what `memory.path` names; 1 to 16, on links 0..<links.count.
   ///   - links: bandwidths of the memories.
   ///   - platformBandwidth: bytes a second that all devices together can copy. S3 (DSA-2LM): 104 to 110 GB/s.
+  ///   - hugeSerialization: a hypothesis about huge pages; off unless it is to be tried.
   public init(
     devices configurations: [DeviceConfiguration], memory: Memory, paths: [DevicePath], links: [DeviceLink],
-    platformBandwidth: Int = 106_000_000_000, faults: FaultPlan = FaultPlan()
+    platformBandwidth: Int = 106_000_000_000, faults: FaultPlan = FaultPlan(),
+    hugeSerialization: HugeSerialization = .off
   ) throws(DeviceConfigurationError) {
     try ModelLayout.validate(configurations, paths: paths, links: links, platformBandwidth: platformBandwidth)
     let layout = ModelLayout(configurations, links: links, platformBandwidth: platformBandwidth)
@@ -86,7 +93,12 @@ public final class DeviceModel<Memory: DeviceMemory> {
     self.paths = ModelLayout.table(paths)
     pathCount = paths.count
     firstLink = layout.firstLink
-    flowTableSize = layout.groups.count * 4 * paths.count * paths.count * 4
+    linkCount = links.count
+    flowTableSize = layout.groups.count * 4 * paths.count * paths.count * 5
+    self.hugeSerialization = hugeSerialization
+    var reach = 0
+    if case .reused(let bytes) = hugeSerialization { reach = bytes }
+    recentPieces = RecentPieces(reach: reach)
     flowTable = ModelLayout.table([Int32](repeating: nothing, count: flowTableSize))
     pageFaults = FaultSource(faults.pageFault, seed: faults.seed)
     fullQueues = FaultSource(faults.queueFull, seed: faults.seed &+ 1)

@@ -11,7 +11,8 @@ struct ModelLayout {
   var queueOrder: [Int32] = []
   var groups: [GroupState] = []
   var engines: [EngineState] = []
-  /// Platform, then reading and writing of each device, read buffers of each group, reading and writing of each link.
+  /// Platform, then reading and writing of each device, read buffers of each group, reading and writing of each link, copies
+  /// of huge pages.
   var capacities: [Int]
   var firstLink = 0
 
@@ -63,6 +64,8 @@ struct ModelLayout {
     }
     firstLink = capacities.count
     for link in links { capacities += [link.readBandwidth, link.writeBandwidth] }
+    // The slowest device's rate.
+    capacities.append(configurations.map { min($0.timing.readBandwidth, $0.timing.writeBandwidth) }.min() ?? 1)
   }
 
   private mutating func addGroup(_ index: Int, of configuration: DeviceConfiguration, device: Int) {

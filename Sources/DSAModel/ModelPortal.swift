@@ -13,7 +13,7 @@ public final class ModelPortal<Memory: DeviceMemory>: Portal {
   /// How descriptors are written; the queue's mode decides.
   public let write: PortalWrite
   public let limits: PortalLimits
-  /// What one write costs the CPU, back to back.
+  /// What one write costs the CPU, back to back; at a shared queue on an idle device.
   public let interval: Picoseconds
   /// The CPU's clock.
   public var now: Picoseconds = 0
@@ -54,7 +54,7 @@ public final class ModelPortal<Memory: DeviceMemory>: Portal {
     while taken < descriptors.count {
       let answer = model.submit(
         descriptors[taken], device: device, queue: queue, portal: portal, write: write, at: max(now, model.now))
-      now = max(now, model.now) + interval
+      now = max(now, model.now) + interval + model.answerDelay(of: device)
       if answer != .accepted { break }
       taken += 1
     }

@@ -16,18 +16,18 @@ public struct CopyDevices: Sendable {
   public var platformBandwidth: Int
   /// The node beside which they sit.
   public var node: Int
-  public var serializesHuge: Bool
+  public var hugeSerialization: HugeSerialization
   public var faults: FaultPlan
 
   public init(
     devices: [DeviceConfiguration], channels: [(device: Int, queue: Int)], platformBandwidth: Int, node: Int = 0,
-    serializesHuge: Bool = false, faults: FaultPlan = FaultPlan()
+    hugeSerialization: HugeSerialization = .off, faults: FaultPlan = FaultPlan()
   ) {
     self.devices = devices
     self.channels = channels
     self.platformBandwidth = platformBandwidth
     self.node = node
-    self.serializesHuge = serializesHuge
+    self.hugeSerialization = hugeSerialization
     self.faults = faults
   }
 }
@@ -46,7 +46,7 @@ public final class CopyMachine {
   /// The CPUs beside each CPU, itself included, in their order: those of its node.
   private let neighbours: (Int) -> Range<Int>
 
-  private let hardware: CopyDevices?
+  public let hardware: CopyDevices?
   /// Made when channels are first asked for.
   private(set) var model: DeviceModel<FrameMemory>?
   /// Who has each CPU's pool, and who waits for it.
@@ -95,7 +95,8 @@ public final class CopyMachine {
     let model = try DeviceModel(
       devices: hardware.devices, memory: frames, paths: paths,
       links: links.nodes.map { DeviceLink(readBandwidth: $0.readBandwidth, writeBandwidth: $0.writeBandwidth) },
-      platformBandwidth: hardware.platformBandwidth, faults: hardware.faults)
+      platformBandwidth: hardware.platformBandwidth, faults: hardware.faults,
+      hugeSerialization: hardware.hugeSerialization)
     self.model = model
     context.setQueues(entries: hardware.channels.map { hardware.devices[$0.device].queues[$0.queue].size })
   }

@@ -170,6 +170,28 @@ public struct CopyKnobs: KnobSet, Equatable {
         "\(devices.file.name) has \(count) kernel work \(queues) (dedicated and enabled), and vm.limit_chans is "
           + "\(set.limitChans); \(fix)")
     }
+    try checkQueues(set, devices)
+  }
+
+  /// The channels' queues must take what copies are planned in: a slice of a huge page, and a full batch. The original submits such
+  /// descriptors all the same; the device refuses them, and every copy fails.
+  private static func checkQueues(_ set: CopyKnobs, _ devices: DSAHardwareKnobs) throws(KnobRefusal) {
+    let slice = PageKind.huge.bytes - PageKind.huge.bytes / set.limitChans * (set.limitChans - 1)
+    for place in devices.configuration.kernelQueues.prefix(set.limitChans) {
+      let device = devices.configuration.devices[place.device]
+      guard let queue = device.workQueues.first(where: { $0.id == place.workQueue }) else { continue }
+      let name = "\(devices.file.name): wq\(device.id).\(queue.id)"
+      guard queue.maxTransferSize >= slice else {
+        throw KnobRefusal(
+          "\(name) transfers \(queue.maxTransferSize) bytes at most, and a channel's part of a huge page is \(slice); write a "
+            + "max_transfer_size of \(slice) or more, or raise vm.limit_chans")
+      }
+      guard queue.maxBatchSize >= CopyLimits.batchMembers else {
+        throw KnobRefusal(
+          "\(name) takes batches of \(queue.maxBatchSize) at most, and a list's have up to \(CopyLimits.batchMembers); write a "
+            + "max_batch_size of \(CopyLimits.batchMembers) or more")
+      }
+    }
   }
 
   private static func useDSACopyPages(_ set: CopyKnobs, _ tree: KnobTree) throws(KnobRefusal) {

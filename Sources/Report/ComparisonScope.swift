@@ -8,11 +8,18 @@ enum ComparisonScope {
   /// Reasons in words, empty when the run is of the kind that was compared: base pages of two nodes, at most two CPUs.
   static func beyond(_ result: RunResult) -> [String] {
     let memory = result.memory
-    guard memory.rules != .v7_1 else { return [] }
     var reasons: [String] = []
-    if memory.vmstat[.thp_fault_alloc] > 0 { reasons.append("huge pages") }
-    if memory.nodeCount > 2 { reasons.append("\(memory.nodeCount) nodes") }
-    if memory.cpuCount > 2 { reasons.append("\(memory.cpuCount) CPUs") }
+    if memory.rules != .v7_1 {
+      if memory.vmstat[.thp_fault_alloc] > 0 { reasons.append("huge pages") }
+      if memory.nodeCount > 2 { reasons.append("\(memory.nodeCount) nodes") }
+      if memory.cpuCount > 2 { reasons.append("\(memory.cpuCount) CPUs") }
+    }
+    let copy = result.copy
+    let isDSA = copy.use(of: .dsa).calls > 0
+    if isDSA || copy.use(of: .workers).calls > 0 {
+      let engines = isDSA ? "copies by DSA" : "copies by several CPUs"
+      reasons.append(memory.rules.isTPP ? engines : "\(engines) (counterfactual: no such kernel does it)")
+    }
     return reasons
   }
 }

@@ -14,6 +14,9 @@ public struct RunFiles {
     files.append(("config.sysctl", inputs.tree.sysctlText()))
     files.append(("vmstat.csv", VMStatText.text(result)))
     files.append(("trace.txt", MigrateTraceText.text(result)))
+    let copies = CopyText(copy: result.copy)
+    files.append(("timer", copies.timer))
+    files.append(("timer.json", copies.timerJSON.text))
     if zoneinfo { files.append(("zoneinfo", ProcText.zoneinfo(result.memory))) }
     if buddyinfo { files.append(("buddyinfo", ProcText.buddyinfo(result.memory))) }
     let digests = files.map { ($0.name, Digest(of: $0.text)) }

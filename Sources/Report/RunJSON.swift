@@ -43,6 +43,7 @@ public struct RunJSON {
       ("stalls", .object(result.stalls.map { ($0.cause, stall($0)) })),
       ("vmstat", vmstat),
       ("migrations", migrations),
+      ("copies", CopyText(copy: result.copy).json),
       ("reuse", reuse),
       ("snaps", .list(result.snaps.map(snap))),
       ("machine", machine),

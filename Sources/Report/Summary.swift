@@ -19,7 +19,9 @@ public struct Summary {
 
   /// The whole text.
   public var text: String {
-    [head, time, placement, shapes, stages, stalls, accesses, notes].filter { !$0.isEmpty }.joined(separator: "\n")
+    [head, time, placement, shapes, stages, CopyText(copy: result.copy).table, stalls, accesses, notes].filter {
+      !$0.isEmpty
+    }.joined(separator: "\n")
   }
 
   // MARK: Head
@@ -111,7 +113,7 @@ public struct Summary {
     let trace = result.trace
     let reasons = MigrateReason.allCases.filter { trace.stageTime[$0.rawValue].contains { $0 > 0 } }
     guard !reasons.isEmpty else { return "" }
-    var text = "CPU time of migration by stage\n  " + "reason".left(15)
+    var text = "time of migration by stage\n  " + "reason".left(15)
     text += MigrateStage.allCases.map { $0.name.snakeCase.right(10) }.joined() + "total".right(10) + "\n"
     for reason in reasons {
       let times = trace.stageTime[reason.rawValue]

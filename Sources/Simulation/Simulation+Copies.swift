@@ -9,6 +9,16 @@ import PageCopy
 import Sysctl
 import Units
 
+extension SerializeHuge {
+  var model: HugeSerialization {
+    switch self {
+    case .off: .off
+    case .always: .always
+    case .reused: .recent
+    }
+  }
+}
+
 extension Simulation {
   /// The copy engines of the machine that the knobs describe.
   static func makeCopies(
@@ -20,7 +30,7 @@ extension Simulation {
       let machine = try DSAMachine(tree)
       hardware = CopyDevices(
         devices: machine.devices, channels: machine.channels, platformBandwidth: knobs.platformBandwidth,
-        node: knobs.node, serializesHuge: knobs.serializeHuge, faults: tree[FaultKnobs.self].plan)
+        node: knobs.node, hugeSerialization: knobs.serializeHuge.model, faults: tree[FaultKnobs.self].plan)
     } catch {
       throw RunError("hw.dsa.config: \(error.description)", fix: "run pageferry dsa check on the file", kind: .knob)
     }
@@ -80,6 +90,29 @@ extension Simulation {
   func noteFailedSwitch() throws(KnobError) {
     guard tree[CopyKnobs.self].useDSACopyPages, !copies.context.knobs.useDSACopyPages else { return }
     try tree.write(name: "vm.use_dsa_copy_pages", value: "0", origin: .program)
+  }
+
+  /// What a user of the copy engines has to know of the run.
+  func warnOfCopies() {
+    let copy = copies.summary(elapsed: now)
+    if tree[CopyKnobs.self].useDSACopyPages, !copy.isSwitchedOn {
+      warnings.append(
+        "a failure of DSA turned vm.use_dsa_copy_pages off (\(copy.timer.dsaCopyFail) failed calls, "
+          + "\(copy.timer.timeouts) time-outs): from then on CPUs copied")
+    } else if copy.isSwitchedOn, copy.bytes > 0, copy.use(of: .dsa).calls == 0 {
+      warnings.append(
+        "DSA copied nothing: no list reached vm.dsa_copy_threshold (\(tree[CopyKnobs.self].dsaCopyThreshold) pages)"
+          + (memory.rules.isTPP && !reclaim.concurToDemote
+            ? ", and without vm.use_concur_to_demote base pages are copied one by one" : ""))
+    }
+    if reclaim.concurToCompact {
+      warnings.append("vm.use_concur_to_compact has no effect: there is no compaction in the model")
+    }
+    if copy.timer.overflows > 0 {
+      warnings.append(
+        "\(copy.timer.overflows) lists, planned by vm.dsa_list_cut = c2, were beyond the original's pools, where it crashes; "
+          + "they were copied page by page")
+    }
   }
 
   // MARK: Waiting

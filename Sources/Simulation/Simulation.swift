@@ -94,10 +94,12 @@ public final class Simulation {
     hugePages = tree[HugePageKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
-    guard rules.isTPP || !reclaim.concurToDemote else {
+    for (name, isOn) in [
+      ("vm.use_concur_to_demote", reclaim.concurToDemote), ("vm.use_concur_to_compact", reclaim.concurToCompact),
+    ] where isOn && !rules.isTPP {
       throw RunError(
-        "vm.use_concur_to_demote is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
-        fix: "write kernel.rules=tpp2021, or vm.use_concur_to_demote=0")
+        "\(name) is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
+        fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
     try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
@@ -416,6 +418,7 @@ public final class Simulation {
     warnUnderTwoPasses()
     warnWithoutDemotionMark()
     warnOfEventsAhead()
+    warnOfCopies()
     let result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {

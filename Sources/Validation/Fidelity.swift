@@ -37,8 +37,8 @@ public struct Fidelity {
   /// Folder with the machines (sysctl/machines).
   private let machines: String
   /// Counters that were compared and that agree.
-  public private(set) var agreed = 0
-  public private(set) var compared = 0
+  public internal(set) var agreed = 0
+  public internal(set) var compared = 0
   /// Directions (from one CPU to two) that were compared and that agree.
   public private(set) var agreedDirections = 0
   public private(set) var comparedDirections = 0
@@ -102,7 +102,7 @@ public struct Fidelity {
     }
   }()
 
-  /// The whole page. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
+  /// The part of the page about kernels. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
   public mutating func page(upstream: String?, tpp: String?) throws -> String {
     let isWhole = upstream != nil && tpp != nil && only.isEmpty && delays == Fidelity.referenceDelays
     var text = Self.heading(delays: delays)
@@ -124,6 +124,7 @@ public struct Fidelity {
       for item in Self.tpp where isWanted(item.reference) {
         text += try section(item, folder, machine: "oracle-tpp.conf")
       }
+      if isWanted("hot-tail-4k-concur") { text += try copies(folder, machine: "oracle-tpp.conf") }
     }
     if let unknown = only.first(where: { !known.contains($0) }) {
       throw ReferenceError(
@@ -144,8 +145,10 @@ public struct Fidelity {
     return text + "."
   }
 
-  /// Whether nothing differs.
-  public var isClean: Bool { agreed == compared && agreedDirections == comparedDirections }
+  /// Whether something was compared and nothing differs.
+  public var isClean: Bool {
+    compared + comparedDirections > 0 && agreed == compared && agreedDirections == comparedDirections
+  }
 
   private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
 
@@ -154,9 +157,12 @@ public struct Fidelity {
   /// What was run, by name.
   private var finished: [String: ModelRuns] = [:]
 
-  private struct ModelRuns {
+  struct ModelRuns {
     var values: [String: [Int]] = [:]
     var lists: [String: [Int: Int]] = [:]
+    var copies: [CopySummary] = []
+    /// Calls for demotion: of migrate_pages_concur, and of migrate_pages.
+    var calls = (own: 0, fallback: 0)
     var faults: [String] = []
     var hashes: [String] = []
     func median(_ name: String) -> Int {
@@ -165,7 +171,7 @@ public struct Fidelity {
     }
   }
 
-  private func tree(machine: String, writes: [String]) throws -> KnobTree {
+  func tree(machine: String, writes: [String]) throws -> KnobTree {
     var tree = KnobTree.product
     _ = try tree.load(path: "\(machines)/\(machine)")
     for write in writes { try tree.writeAssignment(write, origin: .named("validate")) }
@@ -173,7 +179,7 @@ public struct Fidelity {
   }
 
   /// The runs of a scenario, done once.
-  private mutating func model(_ scenario: String, _ tree: KnobTree, name: String) throws -> ModelRuns {
+  mutating func model(_ scenario: String, _ tree: KnobTree, name: String) throws -> ModelRuns {
     if let known = finished[name] { return known }
     var runs = ModelRuns()
     for delay in delays {
@@ -184,6 +190,10 @@ public struct Fidelity {
       for event in VMEvent.allCases { runs.values[event.name, default: []].append(result.memory.vmstat[event]) }
       runs.values["window", default: []].append(OracleRun.lastWindow(result, spec) ?? 0)
       runs.faults += result.faults
+      runs.copies.append(result.copy)
+      let calls = result.trace.calls[MigrateReason.demotion.rawValue]
+      runs.calls.own += calls[MigrateFunction.migratePagesConcur.rawValue]
+      runs.calls.fallback += calls[MigrateFunction.migratePages.rawValue]
       runs.hashes = result.tasks[0].phases.filter { $0.accesses > 0 }.map {
         let hex = String($0.accessHash, radix: 16)
         return String(repeating: "0", count: 16 - hex.count) + hex

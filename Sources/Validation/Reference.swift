@@ -8,6 +8,10 @@ struct ReferenceRun: Sendable {
   var window: Int?
   /// Calls of migrate_pages by reason and pages moved.
   var lists: [String: [Int: Int]]
+  /// The same by reason and function (TPP), `demotion/migrate_pages_concur`.
+  var functionLists: [String: [Int: Int]]
+  /// Fields of /proc/timer after the run, without their units (TPP).
+  var timer: [String: Int]
   /// Hash of the pages of each access op, as the program printed it.
   var hashes: [String]
 }
@@ -75,9 +79,16 @@ struct ReferenceFolder {
     }
     let byMode = (object["lists"] as? [String: Any])?["reason_mode_succeeded"] as? [String: [String: Int]]
     for (key, sizes) in byMode ?? [:] { add(key, sizes) }
+    var byFunction: [String: [Int: Int]] = [:]
+    let functions = (object["lists"] as? [String: Any])?["reason_function_succeeded"] as? [String: [String: Int]]
+    for (key, sizes) in functions ?? [:] {
+      for (size, calls) in sizes { byFunction[key, default: [:]][Int(size) ?? 0, default: 0] += calls }
+    }
+    let timer = (object["timer_after"] as? [String: String] ?? [:]).mapValues { Int($0.prefix { $0.isNumber }) ?? 0 }
     let window = object["window_node0_after"] as? Int ?? (object["window_node0"] as? [Int])?.last
     return ReferenceRun(
-      counters: object["vmstat"] as? [String: Int] ?? [:], window: window, lists: lists,
+      counters: object["vmstat"] as? [String: Int] ?? [:], window: window, lists: lists, functionLists: byFunction,
+      timer: timer,
       hashes: object["access_hash"] as? [String] ?? [])
   }
 }

@@ -24,7 +24,11 @@ private let tiny = """
       #expect(first.error == "")
       #expect(first.out.hasSuffix("\nrun directory: runs/tiny-1\n"))
       let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs/tiny-1").sorted()
-      #expect(names == ["buddyinfo", "config.sysctl", "host.json", "run.json", "trace.txt", "vmstat.csv", "zoneinfo"])
+      #expect(
+        names == [
+          "buddyinfo", "config.sysctl", "host.json", "run.json", "timer", "timer.json", "trace.txt", "vmstat.csv",
+          "zoneinfo",
+        ])
       let second = try Command.run("run", "tiny.yaml", "--quiet", in: folder)
       #expect(second.status == 0 && second.out == "" && second.error == "")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/runs").sorted() == ["tiny-1", "tiny-2"])

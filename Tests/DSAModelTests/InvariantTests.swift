@@ -291,7 +291,8 @@ import Units
       rig.copy(from: Rig.data + UInt64($0 << 10), to: 0x10_0000 + UInt64($0 << 10), 1024, record: 1000 + $0)
     }
     let batch = rig.batch(members)
-    let portal = ModelPortal(rig.model, device: 0, queue: 0)
+    // S1's CPU sets up and checks each member in 36 ns (the calibration's figure), and an ENQCMD takes 189 ns.
+    let portal = ModelPortal(rig.model, device: 0, queue: 0, interval: (189 + 4 * 36) * .nanosecond)
     func submit(_ descriptor: Descriptor, record: Int) {
       var descriptor = descriptor
       descriptor.recordAddress = rig.record(record)
@@ -315,14 +316,14 @@ import Units
     }
   }
 
-  /// S1 (LightDSA): batches of 1-KiB copies that overtook a copy of 64 KiB to 8 MiB on four engines. Its loop is not known in
-  /// all: the shape must hold, and the level
-  /// within a factor of two from 256 KiB on (below, the model has more of them: 9 and 21).
+  /// S1 (LightDSA): batches of 1-KiB copies that overtook a copy of 64 KiB to 8 MiB on four engines. How many copies a batch has
+  /// and what the loop does between them is not published: the shape must hold, and the level within a factor of two from
+  /// 128 KiB on (the model has 1.6 times as many).
   @Test func e6SeveralEnginesOvertakeInProportionToTheFirstOne() throws {
     let measured = [3, 10, 21, 49, 106, 209, 406, 786]
     let passed = try (0..<8).map { try overtaking(65536 << $0, engines: 4) }
     for (index, count) in passed.enumerated() {
-      #expect(index < 2 || (measured[index] / 2...measured[index] * 2).contains(count), "\(passed)")
+      #expect(index < 1 || (measured[index] / 2...measured[index] * 2).contains(count), "\(passed)")
       if index > 0 { #expect((passed[index - 1] * 3 / 2...passed[index - 1] * 5 / 2 + 2).contains(count), "\(passed)") }
     }
     print("overtaking batches: \(passed), measured \(measured)")

@@ -279,9 +279,9 @@ import Units
   @Test func aNoOpTakesItsWayToTheEngineAndItsRecord() throws {
     let rig = try Rig()
     rig.run(Descriptor(.noOp, flags: recorded))
-    #expect(rig.model.now == 410 * .nanosecond)
+    #expect(rig.model.now == 390 * .nanosecond)
     rig.run(Descriptor(.noOp, flags: recorded))
-    #expect(rig.model.now == 650 * .nanosecond)
+    #expect(rig.model.now == 610 * .nanosecond)
   }
 
   @Test func memoryFartherAwayTakesLongerAndTranslationsThatMissToo() throws {

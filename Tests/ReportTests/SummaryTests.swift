@@ -56,7 +56,10 @@ import Units
     #expect((root["workload"] as? [String: Any])?["name"] as? String == "small")
     let stalls = try #require(root["stalls"] as? [String: [String: Int]])
     #expect(stalls["first_touch"]?["count"] == 6144)
-    #expect((root["files"] as? [String: String])?.keys.sorted() == ["config.sysctl", "trace.txt", "vmstat.csv"])
+    #expect(
+      (root["files"] as? [String: String])?.keys.sorted() == [
+        "config.sysctl", "timer", "timer.json", "trace.txt", "vmstat.csv",
+      ])
     #expect((root["totals_excluding_warmup"] as? [String: Any])?["accesses"] as? Int == 2 * 6144)
   }
 
@@ -65,7 +68,10 @@ import Units
     let (b, inputsB) = try SmallRun.run()
     let filesA = RunFiles(a, inputs: inputsA, zoneinfo: true, buddyinfo: true).files
     let filesB = RunFiles(b, inputs: inputsB, zoneinfo: true, buddyinfo: true).files
-    #expect(filesA.map(\.name) == ["config.sysctl", "vmstat.csv", "trace.txt", "zoneinfo", "buddyinfo", "run.json"])
+    #expect(
+      filesA.map(\.name) == [
+        "config.sysctl", "vmstat.csv", "trace.txt", "timer", "timer.json", "zoneinfo", "buddyinfo", "run.json",
+      ])
     for (x, y) in zip(filesA, filesB) { #expect(x.text == y.text, "\(x.name)") }
   }
 
