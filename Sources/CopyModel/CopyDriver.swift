@@ -16,6 +16,8 @@ final class CopyDriver {
   private(set) var now: Picoseconds = 0
   /// Context switches, all CPUs together.
   var switching: Picoseconds = 0
+  /// Whether the sleeping thread was woken: by its last worker, an interrupt or a deadline.
+  private var isWoken = false
   private var works: [(work: CopyWork, clock: Picoseconds)] = []
 
   init(_ copies: CopyMachine, switchCost: Picoseconds) {
@@ -23,6 +25,7 @@ final class CopyDriver {
     self.switchCost = switchCost
     copy = ModelCopy(machine: copies)
     copies.onWork = { [unowned self] work, now in works.append((work, now)) }
+    copies.onWake = { [unowned self] _, _ in isWoken = true }
   }
 
   func idle(_ span: Picoseconds) { now += span }
@@ -31,6 +34,8 @@ final class CopyDriver {
   func copy(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool) {
     copy.start(pairs, isSingle: isSingle, cpu: 0)
     while true {
+      // A record that is there by now is not waited for.
+      copies.advance(to: now)
       switch copy.step(now: now, cpu: 0) {
       case .done: return
       case .useCPU(let time): now += time
@@ -55,7 +60,8 @@ final class CopyDriver {
 
   private func waitForCopy() {
     guard let copy = copies.takeBlocked() else { return }
-    while !copy.isReady {
+    isWoken = false
+    while copy.isSpinning ? !copy.isReady : !isWoken {
       if let index = works.indices.min(by: { works[$0].clock < works[$1].clock }) {
         // Always the worker that is behind.
         if let time = works[index].work.step(now: works[index].clock) {
@@ -70,7 +76,7 @@ final class CopyDriver {
       // A copy waits for a device, a worker or a deadline.
       guard next != .max else { return }
       copies.advance(to: next)
-      if next == copy.deadline { break }
+      if copy.isSpinning && next == copy.deadline { break }
     }
     now = max(now, copies.now)
   }
