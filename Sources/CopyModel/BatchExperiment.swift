@@ -54,16 +54,16 @@ public struct BatchExperiment: Sendable {
     for (key, title) in [
       ("page_ps", "us a page"), (CopyTable.latency.key, "latency, us"),
       (CopyTable.speedup.key, "times as fast as one CPU"),
-      ("cpu_time_ps", "CPU time, us (filling, submitting, polling)"),
     ] {
       text += "\n\(title), by pages and engine\n"
       text += table.pivot(key, down: "pages", across: "engine", corner: "pages") {
         if case .integer(let pages) = $0 { "\(pages)" } else { "" }
       }
     }
+    let polls = points.allSatisfy { $0.list.cpuTime == $0.list.elapsed }
     return CopyReport(
       table: table, text: text,
-      notes: [
+      notes: (polls ? [OrderExperiment.polls] : []) + [
         "list is the kernel's list copy: batches of \(CopyLimits.batchMembers) pages at most, a round each",
         "dedicated and shared are one batch, beyond \(CopyLimits.batchMembers) pages on a queue whose max_batch_size allows it",
       ])

@@ -8,8 +8,8 @@ public enum BreakEven: Equatable, Sendable {
   case from(Int, earlier: Int)
   /// It wins at none.
   case never
-  /// It does not win at the last size, but does at some: so many, the first of them at this place.
-  case passing(Int, first: Int)
+  /// It does not win at the last size, but does at some between these places, both won; `losses` lie between them.
+  case between(Int, Int, losses: Int)
 
   /// - Parameter wins: by size; ties are no win.
   public init(wins: [Bool]) {
@@ -22,9 +22,12 @@ public enum BreakEven: Equatable, Sendable {
       self = .always
       return
     }
-    self =
-      lastLoss == wins.count - 1
-      ? .passing(count, first: first) : .from(lastLoss + 1, earlier: count - (wins.count - lastLoss - 1))
+    if lastLoss < wins.count - 1 {
+      self = .from(lastLoss + 1, earlier: count - (wins.count - lastLoss - 1))
+    } else {
+      let last = wins.lastIndex(of: true) ?? first
+      self = .between(first, last, losses: last - first + 1 - count)
+    }
   }
 
   /// In words of the sizes.
@@ -33,7 +36,9 @@ public enum BreakEven: Equatable, Sendable {
     case .always: "always"
     case .never: "never"
     case .from(let place, let earlier): name(place) + (earlier > 0 ? " (and \(earlier) below)" : "")
-    case .passing(let count, let first): "not at the end (\(count) from \(name(first)))"
+    case .between(let first, let last, let losses):
+      (first == last ? "\(name(first)) only" : "\(name(first)) to \(name(last)) only")
+        + (losses > 0 ? " (but \(losses))" : "")
     }
   }
 }

@@ -142,9 +142,13 @@ public final class CopyBench {
   /// Refuses more channels than there are kernel queues.
   public func checkChannels(_ count: Int) throws(RunError) {
     guard count > channels else { return }
+    let name = tree[DSAHardwareKnobs.self].file.name
     throw RunError(
-      "\(count) channels are asked for, and \(tree[DSAHardwareKnobs.self].file.name) has \(channels) kernel work queues",
-      fix: "ask for fewer, or name another file in hw.dsa.config", kind: .knob)
+      "\(count) channel\(count == 1 ? " is" : "s are") asked for, and \(name) has \(channels) kernel work "
+        + "queue\(channels == 1 ? "" : "s") (dedicated and enabled)",
+      fix: channels > 0
+        ? "lower vm.limit_chans, or name another file in hw.dsa.config" : "name another file in hw.dsa.config",
+      kind: .knob)
   }
 
   /// The folios of a list; those of successive copies differ.

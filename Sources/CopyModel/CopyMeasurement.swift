@@ -16,7 +16,7 @@ public struct CopyMeasurement: Equatable, Sendable {
   public var polling: Picoseconds = 0
   /// CPU time of context switches (cost.context_switch).
   public var switching: Picoseconds = 0
-  /// Rounds of DSA copies, a huge page that is copied by itself being one.
+  /// Rounds of DSA copies (`CopyTimer.rounds`).
   public var rounds = 0
   /// Top-level descriptors.
   public var descriptors = 0

@@ -123,20 +123,24 @@ public struct CrossoverExperiment: Sendable {
       .init(key: "lists", heading: "lists"), .init(key: "channels", heading: "channels"),
       .init(key: "threads", heading: "threads"), .init(key: "split", heading: "split"),
       .init(key: "dsa_wins", heading: "DSA wins"), .init(key: "from_weight_pages", heading: "from weight"),
-      .init(key: "lists_won_below", heading: "won below"), .init(key: "limit_weight_pages", heading: "limit"),
+      .init(key: "to_weight_pages", heading: "to weight"), .init(key: "exceptions", heading: "exceptions"),
     ])
     for row in rows {
-      let last = CopyTable.Cell.integer(weight(row.series, row.series.lists(limit: limit).count - 1))
       let key: [CopyTable.Cell] = [
         .text(row.series.name), .integer(row.channels), .integer(row.rival.threads),
         .text(row.rival.threads == 1 ? "-" : row.rival.split.rawValue),
       ]
+      let last = row.series.lists(limit: limit).count - 1
+      func cells(_ word: String, _ from: Int, _ to: Int, _ exceptions: Int) -> [CopyTable.Cell] {
+        [
+          .text(word), .integer(weight(row.series, from)), .integer(weight(row.series, to)), .integer(exceptions),
+        ]
+      }
       switch row.breakEven {
-      case .always: table.add(key + [.text("always"), .integer(weight(row.series, 0)), .integer(0), last])
-      case .never: table.add(key + [.text("never"), .none, .integer(0), last])
-      case .from(let place, let earlier):
-        table.add(key + [.text("from"), .integer(weight(row.series, place)), .integer(earlier), last])
-      case .passing(let count, _): table.add(key + [.text("not_at_limit"), .none, .integer(count), last])
+      case .always: table.add(key + cells("always", 0, last, 0))
+      case .never: table.add(key + [.text("never"), .none, .none, .integer(0)])
+      case .from(let place, let earlier): table.add(key + cells("from", place, last, earlier))
+      case .between(let first, let end, let losses): table.add(key + cells("between", first, end, losses))
       }
     }
     return CopyReport(table: table, text: text, notes: CopyBench.notes(threads: threads, cpus: cpus))
@@ -170,13 +174,14 @@ public struct CrossoverExperiment: Sendable {
     let parts = threads.map { count -> String in
       let rival = "\(count) CPU\(count == 1 ? "" : "s")"
       switch breakEven(.base, channels: channels, threads: count, split: .bytes) {
-      case .always: return "faster than \(rival) at every length"
+      case .always: return "faster than \(rival) at every length up to \(limit)"
       case .from(let place, let earlier):
         return "faster than \(rival) from \(place + 1) pages on"
           + (earlier > 0 ? " (and at \(earlier) shorter length\(earlier == 1 ? "" : "s"))" : "")
       case .never, nil: return "never faster than \(rival) up to \(limit) pages"
-      case .passing(let won, let first):
-        return "faster than \(rival) at \(won) lengths from \(first + 1) on, but not at \(limit) pages"
+      case .between(let first, let last, let losses):
+        return "faster than \(rival) at \(first + 1) to \(last + 1) pages only"
+          + (losses > 0 ? " (but for \(losses) of these lengths)" : "")
       }
     }
     return "A list of base pages over \(channels) channel\(channels == 1 ? "" : "s"): DSA is "

@@ -200,9 +200,9 @@ struct CopyListsCommand: ParsableCommand {
     var room = (huge: 0, base: 0)
     for text in texts.isEmpty ? ["A", "B"] : texts {
       guard let list = PageList(text: text), !list.isEmpty, list.weight <= Self.mostPages else {
+        let most = ByteSize.text(Self.mostPages << Page.shift)
         throw ValidationError(
-          "--list: '\(text)' is no list; write A, B, or runs as 24h,12b, of 1 page to \(ByteSize.text(Self.mostPages << Page.shift))"
-        )
+          "--list: '\(text)' is no list; write A, B, or runs as 24h,12b, of 1 page to \(most)")
       }
       lists.append((text, list))
       room = (max(room.huge, list.hugeCount), max(room.base, list.baseCount))
@@ -218,15 +218,16 @@ struct CopyCrossoverCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "crossover", abstract: "From which list on DSA beats 1 to 16 CPU threads, by channels.",
     discussion: """
-      Every list of 1 to --limit base pages, of one huge page and as many base pages, and of 1 to \(CrossoverExperiment.mostHuge) \
-      huge pages is copied in each way. The answer is the smallest weight from which DSA wins at every larger one up to the limit; \
-      where it wins at smaller ones too, and where it wins but not up to the limit, the table says at how many.
+      Every list of 1 to --limit base pages, of one huge page and as many base pages, and of 1 to \
+      \(CrossoverExperiment.mostHuge) huge pages is copied in each way. The answer is the smallest weight from which DSA wins \
+      at every larger one up to the limit; where it wins at smaller ones too, and where it wins but not up to the limit, \
+      the table says at how many.
       """)
 
   @OptionGroup var options: CopyModelOptions
 
   @Option(help: ArgumentHelp("Most base pages of a list, 1 to 4096.", valueName: "pages"))
-  var limit = 256
+  var limit = 512
 
   @Option(help: ArgumentHelp("CPUs that copy together, 1 to \(CopyLimits.workers).", valueName: "n,..."))
   var threads = ThreadCounts(CrossoverExperiment.threads)

@@ -37,7 +37,13 @@ func ddr5(_ writes: String...) throws -> KnobTree {
     let bench = try CopyBench(.product, room: PageList(base: pages))
     let engine = try bench.measure(PageList(base: pages), by: bench.listCopy(channels: 1))
     let queue = try QueueBench(bench, channels: 1, room: (pages + 64) * Page.size).batch(pages)
-    #expect(engine == { var copy = queue; copy.descriptors = 1; return copy }())
+    #expect(
+      engine
+        == {
+          var copy = queue
+          copy.descriptors = 1
+          return copy
+        }())
   }
 
   /// Nothing is lost: CPU time is the time of the copy where one CPU copies or polls.

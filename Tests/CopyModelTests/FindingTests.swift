@@ -8,17 +8,13 @@ import Units
 @testable import CopyModel
 
 @Suite struct FindingTests {
-  @Test func `contiguous runs break even at order 3`() throws {
+  @Test func `contiguous runs break even at order 3, and splitting a base page hurts`() throws {
     let orders = try OrderExperiment(CopyBench(ddr5(), to: 0, room: PageList(base: 512)))
     // Two channels win at 16 KiB already, one order early.
     let expected = [3, 2, 3, 3, 3, 3, 3, 3]
     for channels in 1...8 {
       #expect(orders.breakEven(channels: channels) == .from(expected[channels - 1], earlier: 0), "\(channels) channels")
     }
-  }
-
-  @Test func `splitting a base page hurts`() throws {
-    let orders = try OrderExperiment(CopyBench(ddr5(), to: 0, room: PageList(base: 512)))
     for channels in 2...8 { #expect(orders.dsa[channels - 1][0].elapsed > orders.dsa[0][0].elapsed) }
     #expect(orders.dsa[7][0].elapsed > 2 * orders.dsa[0][0].elapsed)
   }
@@ -33,12 +29,11 @@ import Units
     #expect((17_000_000...68_000_000).contains(dsa.elapsed))
   }
 
-  /// 8 pages miss the band from below by a hair if at all; 128 stay well inside.
   @Test func `batches on one channel are 1.5 to 4 times as fast`() throws {
     let batches = try BatchExperiment(
       CopyBench(ddr5(), to: 0, room: PageList(base: 128)), counts: [8, 16, 32, 64, 128])
     for point in batches.points {
-      #expect((1480...4000).contains(point.list.speedup(over: point.cpu)), "\(point.pages) pages")
+      #expect((1500...4000).contains(point.list.speedup(over: point.cpu)), "\(point.pages) pages")
     }
   }
 
