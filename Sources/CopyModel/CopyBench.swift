@@ -1,6 +1,7 @@
 // A driver of the runs' copy engine without a run: lists of folios, copied from node to node on an idle machine.
 
 import DSAConfig
+import DSAModel
 import Machine
 import MemoryModel
 import Migration
@@ -48,6 +49,12 @@ public final class CopyBench {
     let hardware = tree[HardwareKnobs.self]
     try CopyBench.check(from, of: hardware)
     try CopyBench.check(to, of: hardware)
+    let faults = tree[FaultKnobs.self]
+    guard [faults.page, faults.queueFull, faults.deviceGone, faults.alloc].allSatisfy({ $0 == .never }) else {
+      throw RunError(
+        "debug.fault.* are on, and tables of copies are of machines that do not fail", fix: "write them off",
+        kind: .knob)
+    }
     channels = tree[DSAHardwareKnobs.self].configuration.kernelQueues.count
     costs = tree[CostKnobs.self]
     copyCosts = tree[CopyCostKnobs.self]
@@ -131,7 +138,16 @@ public final class CopyBench {
     driver.switching = 0
     let start = driver.now
     driver.copy(pairs(list, turn: CopyBench.warmups), isSingle: isSingle)
+    try checkFailures(copies.context, way)
     return measurement(list.bytes, driver.now - start, before, copies.context.timer, switching: driver.switching)
+  }
+
+  /// A copy that the CPU took over is no copy by DSA.
+  private func checkFailures(_ context: CopyContext, _ way: CopyWay) throws(RunError) {
+    guard way.channels > 0, context.timer.takenOver > 0 || !context.knobs.useDSACopyPages else { return }
+    throw RunError(
+      "DSA failed in a copy by \(way.name), \(context.timer.timeouts) time-outs, and the CPU took over",
+      fix: "raise vm.dsa_timeout", kind: .knob)
   }
 
   /// Engines that have copied nothing yet, of a node with so many CPUs at least.
@@ -186,7 +202,6 @@ public final class CopyBench {
     result.polling = cpuTime(.dsa) - result.filling - result.submitting
     result.rounds = after.rounds - before.rounds
     result.overflowed = after.overflows > before.overflows
-    result.takenOver = after.takenOver - before.takenOver
     return result
   }
 }

@@ -22,8 +22,6 @@ public struct CopyMeasurement: Equatable, Sendable {
   public var descriptors = 0
   /// Whether vm.dsa_list_cut = c2 planned beyond the original's pools, so that the list went page by page.
   public var overflowed = false
-  /// Items that the CPU copied because DSA failed (debug.fault.*).
-  public var takenOver = 0
 
   public init(bytes: Int, elapsed: Picoseconds) {
     self.bytes = bytes

@@ -63,11 +63,6 @@ public struct ListExperiment: Sendable {
         )
       }
     }
-    for point in points where point.copy.takenOver > 0 {
-      notes.append(
-        "\(point.list): under \(point.way.name) DSA failed at \(point.copy.takenOver) items (debug.fault.*), which the CPU copied"
-      )
-    }
     var text = ""
     for (name, list) in lists {
       var part = CopyTable(Array(table.columns.dropFirst()))

@@ -141,7 +141,9 @@ final class QueueBench {
     while !isWritten(address) {
       let next = model.nextEventTime
       guard next != .max else {
-        throw RunError("a descriptor was lost: its record is never written", fix: "write debug.fault.* back to never")
+        throw RunError(
+          "a descriptor was lost: its record is never written",
+          fix: "this is a fault of the model; please report it with the command")
       }
       model.advance(to: next)
     }

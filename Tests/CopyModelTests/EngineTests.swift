@@ -100,6 +100,16 @@ func ddr5(_ writes: String...) throws -> KnobTree {
     #expect(interrupt.cpuTime == interrupt.filling + interrupt.submitting + 2_000_000 + 1_500_000)
   }
 
+  /// A row that says DSA is never the CPU's.
+  @Test(arguments: ["debug.fault.device_gone=n=30", "debug.fault.page=1%", "debug.fault.queue_full=1%"])
+  func `copies in which DSA fails are refused`(_ write: String) throws {
+    var tree = KnobTree.product
+    try tree.writeAssignment(write)
+    #expect(throws: RunError.self) {
+      _ = try CopyBench(tree, room: PageList(huge: 1)).measure(PageList(huge: 1), by: .hugePage(channels: 8))
+    }
+  }
+
   @Test func `machines that cannot copy so are refused`() throws {
     var tree = KnobTree.product
     try tree.writeAssignment("hw.dsa.config=../../sysctl/dsa/1-device.conf".replacing("../../", with: root))
