@@ -67,6 +67,12 @@ let package = Package(
       ],
       swiftSettings: model),
     .target(
+      name: "CopyModel",
+      dependencies: [
+        "Simulation", "Migration", "PageCopy", "DSAConfig", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ], swiftSettings: model),
+    .target(
       name: "Report",
       dependencies: [
         "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
@@ -85,7 +91,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration",
+        "Simulation", "CopyModel", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering",
+        "Migration",
         "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -125,6 +132,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: ["Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(

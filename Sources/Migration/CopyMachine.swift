@@ -46,7 +46,7 @@ public final class CopyMachine {
   /// The CPUs beside each CPU, itself included, in their order: those of its node.
   private let neighbours: (Int) -> Range<Int>
 
-  private let hardware: CopyDevices?
+  public let hardware: CopyDevices?
   /// Made when channels are first asked for.
   private(set) var model: DeviceModel<FrameMemory>?
   /// Who has each CPU's pool, and who waits for it.

@@ -54,6 +54,13 @@ public final class FrameMemory: DeviceMemory {
   @inline(__always)
   private func frame(_ address: UInt64) -> PFN { PFN(truncatingIfNeeded: address >> UInt64(Page.shift)) }
 
+  /// The node of any frame. `Memory.node(of:)` knows that of a folio's first frame alone: the others of a huge one may never have
+  /// been allocated by themselves.
+  private func node(of pfn: PFN) -> Int {
+    for node in 0..<memory.nodeCount where pfn < memory.nodes[node].end { return node }
+    return memory.nodeCount - 1
+  }
+
   /// A pool's memory. The address was made by the pool itself.
   private func pointer(_ address: UInt64) -> UnsafeMutableRawPointer {
     let cpu = Int((address - FrameMemory.poolBase) / FrameMemory.poolStride)
@@ -130,7 +137,7 @@ public final class FrameMemory: DeviceMemory {
   // MARK: DeviceMemory
 
   public func path(of address: UInt64, length: Int, from device: Int) -> Int {
-    address >= FrameMemory.poolBase ? poolNode : memory.node(of: frame(address))
+    address >= FrameMemory.poolBase ? poolNode : node(of: frame(address))
   }
 
   public func descriptor(at address: UInt64) -> Descriptor { pointer(address).load(as: Descriptor.self) }
@@ -141,7 +148,7 @@ public final class FrameMemory: DeviceMemory {
   }
 
   public func copy(from source: UInt64, to destination: UInt64, length: Int) {
-    links.addDevice(bytes: length, from: memory.node(of: frame(source)), to: memory.node(of: frame(destination)))
+    links.addDevice(bytes: length, from: node(of: frame(source)), to: node(of: frame(destination)))
     carry(from: source, to: destination, length: length)
   }
 

@@ -45,13 +45,13 @@ public final class ModelCopy {
   /// Whatever the run needs to find the thread again.
   public var owner: AnyObject?
 
-  init(machine: CopyMachine) {
+  public init(machine: CopyMachine) {
     self.machine = machine
     job = CopyJob(context: machine.context)
   }
 
   /// Begins to copy folios; `isSingle` when it is copy_huge_page and not the copy of a list.
-  func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
+  public func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
     self.pairs.removeAll(keepingCapacity: true)
     self.pairs.append(contentsOf: pairs)
     job.removeAll()
@@ -72,7 +72,8 @@ public final class ModelCopy {
 
   // MARK: Steps
 
-  func step(now: Picoseconds, cpu: Int) -> JobStep {
+  /// The next step; the driver has done what the last one said.
+  public func step(now: Picoseconds, cpu: Int) -> JobStep {
     if waitsFor == .record || waitsFor == .drain, job.isRecordWritten, let step = endRecordWait(now: now) {
       return step
     }

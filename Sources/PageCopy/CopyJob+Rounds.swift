@@ -136,12 +136,15 @@ extension CopyJob {
 
   // MARK: Submitting
 
+  /// Rounds in flight at most (vm.dsa_round_overlap).
+  private var roundsAtOnce: Int { context.knobs.dsaRoundOverlap ? pool?.banks ?? 1 : 1 }
+
   /// Fills what there is room for; false if that is nothing.
   private func submitMore(_ pool: CopyPool) -> Bool {
     submissions.removeAll(keepingCapacity: true)
     for bank in 0..<pool.banks where round.banks[bank].isOpen { fill(bank, pool) }
     if !submissions.isEmpty { return true }
-    guard let plan, round.begun < plan.rounds.count, round.begun - round.finished < pool.banks else { return false }
+    guard let plan, round.begun < plan.rounds.count, round.begun - round.finished < roundsAtOnce else { return false }
     let bank = round.begun % pool.banks
     var state = BankState(round: round.begun, isOpen: true)
     var fits = true
