@@ -54,6 +54,8 @@ public final class CopyMachine {
   private var queues: [[ModelCopy]]
   /// Copies that wait for a device, in the order in which they began to.
   private var waiting: [ModelCopy] = []
+  /// Copies that wait for free entries of a queue, likewise.
+  private var withoutEntries: [ModelCopy] = []
   private var blocked: ModelCopy?
   private var interruptsSeen = 0
 
@@ -158,7 +160,22 @@ public final class CopyMachine {
     blocked = copy
   }
 
-  func endWait(_ copy: ModelCopy) { waiting.removeAll { $0 === copy } }
+  func endWait(_ copy: ModelCopy) {
+    waiting.removeAll { $0 === copy }
+    if !withoutEntries.isEmpty { withoutEntries.removeAll { $0 === copy } }
+  }
+
+  func waitForEntries(_ copy: ModelCopy) {
+    if !withoutEntries.contains(where: { $0 === copy }) { withoutEntries.append(copy) }
+  }
+
+  /// Wakes the copies for which there are entries now; one that finds them taken waits again.
+  func wakeForEntries(now: Picoseconds) {
+    if withoutEntries.isEmpty { return }
+    let ready = withoutEntries.filter(\.isReady)
+    withoutEntries.removeAll(where: \.isReady)
+    for copy in ready { onWake(copy, now) }
+  }
 
   func block(_ copy: ModelCopy) { blocked = copy }
 
@@ -171,11 +188,15 @@ public final class CopyMachine {
   /// Whether anybody waits for a device.
   public var isAwaited: Bool { !waiting.isEmpty }
 
-  /// When something may happen that a waiting copy is there for; `Picoseconds.max` when nobody waits.
+  /// Whether devices have something to do, awaited or not.
+  public var isBusy: Bool { model.map { $0.inFlight > 0 } ?? false }
+
+  /// When something may happen that a waiting copy is there for; `Picoseconds.max` when nobody waits. Deadlines that are over count
+  /// no more: whoever waited for one was told.
   public var nextTime: Picoseconds {
     guard !waiting.isEmpty else { return .max }
     var next = model?.nextEventTime ?? .max
-    for copy in waiting { next = min(next, copy.deadline) }
+    for copy in waiting where copy.deadline > now { next = min(next, copy.deadline) }
     return next
   }
 

@@ -45,8 +45,8 @@ public final class CopyJob {
   enum Phase { case idle, start, rounds, work, worked, pages, takeOver, cpu, end }
 
   public let context: CopyContext
-  /// Whether descriptors ask for an interrupt (vm.dsa_async_mode).
-  public var wantsInterrupts: Bool { context.knobs.dsaAsyncMode }
+  /// Whether the descriptors of the copy under way ask for an interrupt: vm.dsa_async_mode when it began.
+  public var wantsInterrupts: Bool { round.isAsync }
   /// What is copied, in order, and where each item's bytes are and go.
   public private(set) var list = PageList()
   public private(set) var sources: [UInt64] = []
@@ -70,6 +70,9 @@ public final class CopyJob {
 
   /// The descriptors, at `submit`.
   public internal(set) var submissions: [CopySubmission] = []
+  /// Descriptors that the CPU fills and submits for all of `submissions`; members of batches count as filled.
+  public internal(set) var filled = 0
+  public internal(set) var submitted = 0
 
   // The DSA copy under way (CopyJob+Rounds.swift).
   var plan: CopyPlan?
@@ -255,7 +258,7 @@ public final class CopyJob {
   // MARK: Page by page
 
   /// Whether the rounds under way copy one huge page of those that go page by page.
-  private var isOnPage: Bool { !rest.isEmpty }
+  var isOnPage: Bool { !rest.isEmpty }
 
   private func nextPage(now: Picoseconds) -> CopyStep? {
     guard restIndex < rest.count else {

@@ -63,7 +63,7 @@ public struct CopyTimer: Sendable, Equatable {
     if isOn { change(&counts) }
   }
 
-  /// A page that a migration copied on its CPU outside of any list: only bpage_cnt sees it.
+  /// A page that a migration copied on its CPU outside of any list: of a base page only bpage_cnt sees anything.
   public mutating func addSerial(pages: Int, _ time: Picoseconds) {
     let cpu = CopyMethod.cpu.rawValue
     engines[cpu].calls += 1
@@ -72,6 +72,7 @@ public struct CopyTimer: Sendable, Equatable {
     if pages > 1 {
       engines[cpu].hugePages += 1
       count { $0.addHugePage(by: .cpu) }
+      self.time(time, pages: pages)
     } else {
       engines[cpu].basePages += 1
       count { $0.addBasePage() }

@@ -96,7 +96,7 @@ extension Simulation {
   /// Moves devices and links on, when all threads have come to `edge` or poll: to the moment at which one of these can go on.
   /// - Returns: whether a CPU has something to do before the edge.
   func moveQuietWorld(until edge: Picoseconds) -> Bool {
-    guard copies.isAwaited || scheduler.isAnyPolling else { return false }
+    guard copies.isAwaited || copies.isBusy || scheduler.isAnyPolling else { return false }
     while true {
       if endPolling() { return true }
       let next = copies.nextTime
@@ -117,7 +117,7 @@ extension Simulation {
     var best: Int?
     for cpu in scheduler.cpus.indices where scheduler.cpus[cpu].isPolling {
       guard let copy = scheduler.cpus[cpu].current?.polledCopy else { continue }
-      guard copy.isReady || copy.deadline <= max(copies.now, scheduler.cpus[cpu].clock) else { continue }
+      guard copy.isReady || copy.deadline <= copies.now else { continue }
       if let other = best, scheduler.cpus[other].clock <= scheduler.cpus[cpu].clock { continue }
       best = cpu
     }
