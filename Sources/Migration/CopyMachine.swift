@@ -16,18 +16,16 @@ public struct CopyDevices: Sendable {
   public var platformBandwidth: Int
   /// The node beside which they sit.
   public var node: Int
-  public var serializesHuge: Bool
   public var faults: FaultPlan
 
   public init(
     devices: [DeviceConfiguration], channels: [(device: Int, queue: Int)], platformBandwidth: Int, node: Int = 0,
-    serializesHuge: Bool = false, faults: FaultPlan = FaultPlan()
+    faults: FaultPlan = FaultPlan()
   ) {
     self.devices = devices
     self.channels = channels
     self.platformBandwidth = platformBandwidth
     self.node = node
-    self.serializesHuge = serializesHuge
     self.faults = faults
   }
 }
@@ -57,7 +55,6 @@ public final class CopyMachine {
   /// Copies that wait for free entries of a queue, likewise.
   private var withoutEntries: [ModelCopy] = []
   private var blocked: ModelCopy?
-  private var interruptsSeen = 0
 
   /// Wakes the thread of a copy that sleeps.
   public var onWake: (ModelCopy, Picoseconds) -> Void = { _, _ in }
@@ -204,19 +201,24 @@ public final class CopyMachine {
   public func advance(to time: Picoseconds) {
     model?.advance(to: time)
     guard let model else { return }
-    let hasInterrupts = frames.interrupts != interruptsSeen
-    interruptsSeen = frames.interrupts
+    let interrupted = frames.interrupted
+    frames.interrupted = 0
     for copy in waiting where !copy.isSpinning {
-      if (hasInterrupts && copy.isReady) || copy.deadline <= model.now { onWake(copy, model.now) }
+      // Its own interrupt: another device's says nothing of it.
+      let device = hardware?.channels[copy.job.waitingChannel].device ?? 0
+      if (interrupted >> UInt32(device) & 1 == 1 && copy.isReady) || copy.deadline <= model.now {
+        onWake(copy, model.now)
+      }
     }
   }
 
   /// The devices' clock.
   public var now: Picoseconds { model?.now ?? 0 }
 
-  /// The end of an epoch: the devices get what the links have left.
+  /// The end of an epoch: the devices get what the links have left. Also when they have nothing to do: what comes next in the
+  /// epoch is not to find what an earlier load had left.
   public func endEpoch() {
-    guard let model, model.inFlight > 0 else { return }
+    guard let model else { return }
     for node in links.nodes.indices {
       let left = links.leftForDevices(node: node)
       model.setBandwidth(link: node, read: left.read, write: left.write)

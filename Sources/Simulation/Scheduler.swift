@@ -62,11 +62,11 @@ final class Scheduler {
       thread.body.polled(span)
       account(cpu, now: time, charged: span)
     }
-    if ends, cpus[cpu].owesReschedule, !cpus[cpu].queue.isEmpty {
-      cpus[cpu].owesReschedule = false
-      thread.polledCopy?.stopPolling(now: cpus[cpu].clock)
-      deschedule(cpu)
-    }
+    guard ends, cpus[cpu].owesReschedule else { return }
+    cpus[cpu].owesReschedule = false
+    if cpus[cpu].queue.isEmpty { return }
+    thread.polledCopy?.stopPolling(now: cpus[cpu].clock)
+    deschedule(cpu)
   }
 
   /// Whether any CPU polls for a copy.

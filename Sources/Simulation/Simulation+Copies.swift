@@ -20,13 +20,18 @@ extension Simulation {
       let machine = try DSAMachine(tree)
       hardware = CopyDevices(
         devices: machine.devices, channels: machine.channels, platformBandwidth: knobs.platformBandwidth,
-        node: knobs.node, serializesHuge: knobs.serializeHuge, faults: tree[FaultKnobs.self].plan)
+        node: knobs.node, faults: tree[FaultKnobs.self].plan)
     } catch {
       throw RunError("hw.dsa.config: \(error.description)", fix: "run pageferry dsa check on the file", kind: .knob)
     }
     guard knobs.node < memory.nodeCount else {
       throw RunError(
         "hw.dsa.node is \(knobs.node), but the machine has nodes 0 to \(memory.nodeCount - 1)", fix: "lower it",
+        kind: .knob)
+    }
+    guard !knobs.serializeHuge else {
+      throw RunError(
+        "hw.dsa.serialize_huge is 1, which no run models yet: its numbers would be those of 0", fix: "write 0",
         kind: .knob)
     }
     return CopyMachine(

@@ -250,6 +250,7 @@ public final class Simulation {
       }
       // Nobody runs: go straight to the timer.
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
+      copies.endEpoch()
       epochStart = timer
       edge = timer
     } else if let timer {
