@@ -107,6 +107,28 @@ public final class CopyMachine {
 
   func cpusBeside(_ cpu: Int) -> Range<Int> { neighbours(cpu) }
 
+  /// What the copies may ask for and a channel's queue does not take, in words: such descriptors end with an error, as the
+  /// original's do, and the CPU copies their pages.
+  public var queueFaults: [String] {
+    guard let hardware else { return [] }
+    let knobs = context.knobs
+    let slice = PageKind.huge.bytes - PageKind.huge.bytes / knobs.limitChans * (knobs.limitChans - 1)
+    var faults: [String] = []
+    for (number, channel) in hardware.channels.prefix(knobs.limitChans).enumerated() {
+      let queue = hardware.devices[channel.device].queues[channel.queue]
+      if queue.maxBatch < CopyLimits.batchMembers {
+        faults.append(
+          "channel \(number) takes batches of \(queue.maxBatch), copies make up to \(CopyLimits.batchMembers)")
+      }
+      if queue.maxTransfer < slice {
+        faults.append(
+          "channel \(number) moves \(ByteSize.text(queue.maxTransfer)) at a time, a part of a huge page has \(ByteSize.text(slice))"
+        )
+      }
+    }
+    return faults
+  }
+
   // MARK: Pools
 
   /// Gives a CPU's pool to a copy, or puts the copy in the queue for it.

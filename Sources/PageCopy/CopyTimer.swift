@@ -27,7 +27,7 @@ public struct CopyTimer: Sendable, Equatable {
   public var members = 0
   /// Rests of copies that stopped at a page fault, submitted again.
   public var resumed = 0
-  /// Items that the CPU copied after DSA had failed.
+  /// Items that the CPU or workers copied after DSA had failed; those that DSA copied at a second try are not among them.
   public var takenOver = 0
   /// Waits that ended without a record.
   public var timeouts = 0

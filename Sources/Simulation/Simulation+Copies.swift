@@ -75,7 +75,15 @@ extension Simulation {
     do throws(DeviceConfigurationError) {
       try copies.apply(tree[CopyKnobs.self])
     } catch {
-      throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob)
+      throw RunError(
+        "vm.dsa_state=1: \(error.description)",
+        fix: "change hw.dsa.config, or the latencies and bandwidths of hw.nodeN that do not fit", kind: .knob)
+    }
+    if copies.context.knobs.dsaState, let fault = copies.queueFaults.first {
+      let text =
+        "hw.dsa.config: \(fault): such descriptors fail, and the CPU copies their pages; raise max_batch_size or "
+        + "max_transfer_size of the queue"
+      if !warnings.contains(text) { warnings.append(text) }
     }
     scheduler.pollingYields = tree[CopyKnobs.self].wait == .reschedule
     lookahead = tree[CopyKnobs.self].cpuMultiCopyPages ? Picoseconds.microsecond : knobs.epoch

@@ -56,10 +56,14 @@ import Workload
     do throws(RunError) {
       let result = try Simulation(spec, tree: tree).run()
       let idle = tree[HardwareKnobs.self].nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
+      // What a copy uses counts when it begins: the end of the run may cut one on each CPU short.
+      let page = Page.size * Page.perHuge * Picoseconds.second / tree[CostKnobs.self].copyBandwidth
+      let inFlight = page * tree[HardwareKnobs.self].cpus
       return .done(
         Ending(
           elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
-          samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec, idlePages: idle),
+          samples: result.samples.count,
+          faults: result.faults + bookFaults(of: result, spec, idlePages: idle, inFlight: inFlight),
           residency: result.snaps.map { "\($0.onNode)" },
           waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0, copies: result.copy.timer,
           devices: result.copy.devices))
@@ -69,7 +73,9 @@ import Workload
   }
 
   /// What a finished run must satisfy beyond the model's own checks.
-  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec, idlePages: Int) -> [String] {
+  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec, idlePages: Int, inFlight: Picoseconds)
+    -> [String]
+  {
     var faults: [String] = []
     func require(_ holds: Bool, _ text: @autoclosure () -> String) { if !holds { faults.append(text()) } }
     let totals = result.totals
@@ -91,11 +97,12 @@ import Workload
       let use = copy.use(of: method)
       require(use.elapsed >= 0 && use.cpuTime >= 0, "engine \(method) took \(use)")
     }
-    // Copies of one byte after the other, and by a CPU that does nothing else meanwhile.
+    // A CPU that copies does nothing else meanwhile.
     let busy = result.cpuBusy.reduce(0, +)
     let used = engines.reduce(0) { $0 + $1.cpuTime }
     require(
-      used <= busy + Picoseconds.millisecond, "copies used \(used) ps of CPU time, all CPUs were busy for \(busy)")
+      used <= busy + inFlight + Picoseconds.millisecond,
+      "copies used \(used) ps of CPU time, all CPUs were busy for \(busy)")
     let written = copy.devices.reduce(0) { $0 + $1.bytesWritten }
     require(
       copy.use(of: .dsa).bytes <= written, "\(copy.use(of: .dsa).bytes) bytes count as DSA's, which wrote \(written)")
@@ -210,7 +217,8 @@ import Workload
     print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
     print("fuzz: runs with copies", copied.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })
     guard runs >= 200 else { return }
-    for (name, count) in copied where count == 0 && (runs >= 2000 || name != "overflows") {
+    // Reclaim's lists of up to 32 pages overflow no pool.
+    for (name, count) in copied where count == 0 && name != "overflows" && (runs >= 2000 || name != "full queues") {
       Issue.record("no run has copies with \(name)")
     }
     // A generator whose cases are all refused, or leave paths alone, would test nothing.

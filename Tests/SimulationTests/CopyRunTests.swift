@@ -35,12 +35,12 @@ private let three = """
 private let fill = "name: fill\nregions: {A: {size: 24M}}\ntasks: [{phases: [{access: A, write_every: 1, rounds: 2}]}]"
 
 /// A device file with queues of few entries.
-private func smallQueues(_ entries: Int) throws -> String {
-  let path = NSTemporaryDirectory() + "/pageferry-copy-runs-\(getpid())-\(entries).conf"
+private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
+  let path = NSTemporaryDirectory() + "/pageferry-copy-runs-\(getpid())-\(entries)-\(batch).conf"
   let text = """
     [{"dev": "dsa0", "groups": [{"dev": "group0.0", "read_buffers_allowed": 96, "grouped_workqueues": [
       {"dev": "wq0.0", "mode": "dedicated", "size": \(entries), "group_id": 0, "priority": 10, "block_on_fault": 0,
-       "max_batch_size": 128, "max_transfer_size": 2097152, "type": "kernel", "driver_name": "dmaengine", "name": "few"}],
+       "max_batch_size": \(batch), "max_transfer_size": 2097152, "type": "kernel", "driver_name": "dmaengine", "name": "few"}],
       "grouped_engines": [{"dev": "engine0.0", "group_id": 0}]}]}]
     """
   try Data(text.utf8).write(to: URL(fileURLWithPath: path))
@@ -129,6 +129,20 @@ private func smallQueues(_ entries: Int) throws -> String {
     #expect(result.copy.use(of: .dsa).bytes > 1 << 20)
     // A wait for entries is a sleep, too.
     expectTimesAddUp(result, starts: [1, 0, 0], sleepsForCopies: true, "\(entries)")
+  }
+
+  @Test func `queues that take too little are told, and nothing is lost`() throws {
+    let settings = try tpp + ["hw.dsa.config=\(smallQueues(16, batch: 8))", "vm.limit_chans=1"] + dsa
+    let result = try simulate(fill, settings)
+    #expect(
+      result.warnings.contains {
+        $0.hasPrefix("hw.dsa.config: channel 0 takes batches of 8, copies make up to 128: such descriptors fail")
+      })
+    #expect(result.copy.timer.takenOver > 0 && result.copy.isSwitchedOn)
+  }
+
+  @Test func `a knob that no run models is refused`() throws {
+    #expect(throws: RunError.self) { try simulate(fill, tpp + ["hw.dsa.serialize_huge=1"]) }
   }
 
   @Test func `workers take their CPUs from user threads`() throws {
