@@ -143,7 +143,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "FuzzTests",
-      dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "PageCopy", "DSAModel", "Sysctl", "Events",
+        "Units",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
