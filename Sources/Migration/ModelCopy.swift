@@ -37,6 +37,8 @@ public final class ModelCopy {
   private var waitStart: Picoseconds?
   private var submittedAt: Picoseconds = 0
   private var waitsFor: Wait?
+  /// Whether the devices still have to come to the time at which the CPU looked for the record.
+  private var isCatchingUp = false
   /// Whether it polls; else its thread sleeps.
   public private(set) var isSpinning = false
   /// Shares that workers have not finished.
@@ -162,6 +164,9 @@ public final class ModelCopy {
 
   /// At `wait`, the record not being there: nil when the job can go on, without it.
   private func wait(now: Picoseconds) -> JobStep? {
+    // The devices' clock may be behind: whether the CPU has to wait at all is known when they have come to its time.
+    isCatchingUp = machine.now < now
+    if isCatchingUp { return block(for: .record, now: now, until: now, isSpinning: true) }
     // By the devices' clock: that of a CPU may be ahead, and the record come in between.
     let end = submittedAt + knobs.dsaTimeout
     if machine.now < end { return block(for: .record, now: now, until: end, isSpinning: !job.wantsInterrupts) }
@@ -174,7 +179,9 @@ public final class ModelCopy {
   }
 
   private func endRecordWait(now: Picoseconds) -> JobStep? {
-    guard endWait(now) else { return nil }
+    let hasFoundIt = isCatchingUp
+    isCatchingUp = false
+    guard endWait(now), !hasFoundIt else { return nil }
     let costs = machine.copyCosts
     let time: Picoseconds
     if job.wantsInterrupts {

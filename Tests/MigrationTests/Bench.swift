@@ -21,7 +21,8 @@ final class Bench {
   init(
     _ rules: KernelRules, pages: [Int] = [8192, 8192], slowZones: [ZoneLayout]? = nil,
     copy: CopyKnobs = CopyKnobs(), devices: [DeviceConfiguration]? = nil, faults: FaultPlan = FaultPlan(),
-    failing: FaultPlan.Trigger = .never, bandwidth: Int = 100_000_000_000, cpus: Int = 4,
+    failing: FaultPlan.Trigger = .never, copyCosts: CopyCostKnobs = CopyCostKnobs(), bandwidth: Int = 100_000_000_000,
+    cpus: Int = 4,
     change: (inout CostKnobs) -> Void = { _ in }
   ) {
     var knobs = MemoryKnobs()
@@ -44,7 +45,7 @@ final class Bench {
     change(&costs)
     let devices = devices ?? [DeviceConfiguration](repeating: DeviceConfiguration(), count: 8)
     copies = CopyMachine(
-      memory: memory, links: links, costs: costs,
+      memory: memory, links: links, costs: costs, copyCosts: copyCosts,
       hardware: CopyDevices(
         devices: devices, channels: devices.indices.map { ($0, 0) }, platformBandwidth: 106_000_000_000, faults: faults),
       cpus: cpus, cpusBeside: { _ in 0..<cpus }, allocationFaults: FaultSource(failing, seed: 1))

@@ -226,6 +226,20 @@ import Units
     #expect(cpu[4] < times[4] / 2)
   }
 
+  /// While a slow CPU submits, all but the last of the records come: only for that one it has to wait.
+  @Test func `a record that is there when the CPU looks costs no wait`() {
+    func time(_ mode: Int) -> Picoseconds {
+      var costs = CopyCostKnobs()
+      costs.dsaSubmit = 100 * Picoseconds.microsecond
+      let bench = Bench(.tpp2021, copy: dsa { $0.dsaSyncMode = mode }, copyCosts: costs)
+      bench.map(0..<32)
+      bench.start(slots: Array(0..<32), isConcurrent: true)
+      return bench.finish()
+    }
+    let exit = CopyCostKnobs().dsaUmwaitExit
+    #expect(time(DSAWait.umwait.rawValue) - time(DSAWait.spin.rawValue) == exit)
+  }
+
   @Test func `workers share their link`() {
     let one = copyTime(workers(1), huge: 4, base: 0)
     let four = copyTime(workers(4, split: .bytes), huge: 4, base: 0)
