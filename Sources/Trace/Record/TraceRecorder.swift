@@ -76,7 +76,7 @@ public struct TraceRecorder: Sendable {
       return try build.option()
     } catch {
       if tool == .own { throw error }
-      notice("recording with valgrind's lackey, which is several times slower than \(ToolBuild.title): \(error)")
+      notice("recording with valgrind's lackey, several times slower: \(error)")
       return nil
     }
   }
@@ -91,8 +91,9 @@ public struct TraceRecorder: Sendable {
       path: output, layout: options.layout(), provenance: provenance, level: options.level, reading: nil,
       guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options)
+    // Valgrind's own words would be among the program's; with lackey they are in the pipe.
     try run.start(
-      [tool, "--log-file=/dev/null", "--fetches=\(options.instructions ? "yes" : "no")"], writingTo: "--out-fd")
+      [tool, "--log-fd=-1", "--fetches=\(options.instructions ? "yes" : "no")"], writingTo: "--out-fd")
     var stream = AccessStream()
     try stream.read(run.bytes, &builder) { builder in
       progress(
