@@ -11,11 +11,12 @@ struct TraceRecordCommand: ParsableCommand {
     commandName: "record",
     abstract: "Run a program and write the trace of its accesses.",
     discussion: """
-      Under valgrind (apt-get install valgrind gcc) the program runs some ten times slower: a tool of ours, built at first \
-      use and kept in ~/.cache/pageferry, hands its accesses over. Where that cannot be built, valgrind's lackey does, 100 \
-      times slower. With --instrument the program runs natively, and its threads are told apart; it must be built for that, and \
-      --print-runtime gives what that takes. It has the standard input, output and error of this command; what this command \
-      says goes to standard error. Without --cache every access is kept, those to one page that follow each other in one record.
+      Under valgrind (apt-get install valgrind gcc) a recording takes 30 to 110 times the program's own time: a \
+      tool of ours, built at first use and kept in ~/.cache/pageferry, hands the accesses over. Where that cannot be built, \
+      valgrind's lackey does, which takes ten times as long and more. With --instrument the program runs natively, and its \
+      threads are told apart; it must be built for that, and --print-runtime gives what that takes. It has the standard input, \
+      output and error of this command; what this command says goes to standard error. Without --cache every access is kept, \
+      those to one page that follow each other in one record.
 
       Processes that the program starts are not recorded: name the program itself, not a script around it.
 
