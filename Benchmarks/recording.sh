@@ -3,8 +3,8 @@
 #
 #   Benchmarks/recording.sh [ROUNDS] [PROGRAM ARGUMENT...]      5 rounds of /bin/ls -lR /usr/include by default
 #
-# Prints, round by round, user and system seconds of valgrind, and those of pageferry with the time that went by where it records; then of
-# each way the minima, and the ratio of valgrind's to the null device's. The ways take turns:
+# Prints, round by round, user and system seconds of valgrind, and those of pageferry with the time that went by where it records;
+# then of each way the minima, and the ratio of valgrind's to the null device's. The ways take turns:
 #
 #   null       lackey to the null device
 #   lackey     the command with --tool lackey
@@ -13,8 +13,8 @@
 #   filtered   the same with --cache 32KiB:8,1MiB:16
 #   none       valgrind's tool that does nothing: what is left is valgrind
 #
-# WAYS chooses among them; `cat`, lackey into a pipe to cat, which sleeps in read(2) and is woken by nearly every line, is one more.
-# PAGEFERRY names the command.
+# WAYS chooses among them; `cat`, lackey into a pipe to cat, which sleeps in read(2) and is woken by nearly every line, is one
+# more. PAGEFERRY names the command.
 set -euo pipefail
 
 rounds=${1:-5}

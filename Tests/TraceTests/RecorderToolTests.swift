@@ -65,8 +65,8 @@ private let isMissing: Bool = {
     return scratch.path("program")
   }
 
-  /// Both recordings of `command`, which must be the same but for `moved` addresses within a page: the C library's loader looks at random
-  /// bytes that the kernel gives each process.
+  /// Both recordings of `command`, which must be the same but for `moved` addresses within a page: the C library's loader looks
+  /// at random bytes that the kernel gives each process.
   private func compare(
     _ command: [String], _ scratch: Scratch, moved: Int = 0, _ change: (inout ImportOptions) -> Void = { _ in }
   ) throws -> (own: Recording, lackey: Recording) {

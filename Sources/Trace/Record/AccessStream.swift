@@ -1,8 +1,8 @@
 // What our tool in valgrind writes, read as it comes. Valgrind/pageferry_valgrind.c has the same numbers.
 
-/// Reads records of 16 bytes, little-endian: the address; a word with the kind in bits 0-2, the bytes of the access (1 to 4096) in bits
-/// 3-15, and in bits 16-63 the instructions executed so far, that of the access included, modulo 2^48. The first 16 bytes are the
-/// magic and the version.
+/// Reads records of 16 bytes, little-endian: the address; a word with the kind in bits 0-2, the bytes of the access (1 to 4096)
+/// in bits 3-15, and in bits 16-63 the instructions executed so far, that of the access included, modulo 2^48. The first 16 bytes
+/// are the magic and the version.
 struct AccessStream {
   static let recordBytes = 16
   /// `PGPFVG01`.
@@ -27,7 +27,8 @@ struct AccessStream {
   private(set) var rest = 0
   private var instructions: UInt64 = 0
 
-  /// Reads to the end of `input` or until `sink` has enough. Throws for the first record that the tool does not write, with its byte.
+  /// Reads to the end of `input` or until `sink` has enough. Throws for the first record that the tool does not write, with its
+  /// byte.
   mutating func read<Sink: AccessSink & ~Copyable>(
     _ input: ByteInput, _ sink: inout Sink, _ tick: (borrowing Sink) -> Void
   ) throws(TraceError) {

@@ -10,8 +10,8 @@ enum CacheFolder {
   /// What to do when it cannot be written.
   static let fix = "set XDG_CACHE_HOME to a folder that may be written"
 
-  /// Makes the folder where it is missing. Home is the password file's where HOME names no folder: recordings are made with a small
-  /// environment.
+  /// Makes the folder where it is missing. Home is the password file's where HOME names no folder: recordings are made with a
+  /// small environment.
   static func path() throws(TraceError) -> String {
     let caches: String
     if let stated = variable("XDG_CACHE_HOME"), stated.hasPrefix("/") {

@@ -79,8 +79,8 @@ extension ChildProcess {
   /// Seconds that a stopped program has to end after SIGTERM.
   private static var grace: Duration { .seconds(5) }
 
-  /// Ends a program whose trace is full: asks it to, then makes it. `takeMore` is called meanwhile for as long as it says that more
-  /// may come.
+  /// Ends a program whose trace is full: asks it to, then makes it. `takeMore` is called meanwhile for as long as it says that
+  /// more may come.
   func stop(while takeMore: () -> Bool) {
     send(SIGTERM)
     let deadline = ContinuousClock.now + Self.grace

@@ -8,8 +8,9 @@
 /// Builds Valgrind/pageferry_valgrind.c once for each valgrind and version of the source.
 ///
 /// What valgrind's launcher runs is the file `FOLDER/NAME-amd64-linux`, for `--tool=NAME` (valgrind 3.19,
-/// coregrind/launcher-linux.c, main). NAME may lead out of valgrind's folder, so the file needs no place there, and the program sees the
-/// environment and the preloaded libraries that it has under lackey: VALGRIND_LIB would change both, and with them where its stack begins.
+/// coregrind/launcher-linux.c, main). NAME may lead out of valgrind's folder, so the file needs no place there, and the program
+/// sees the environment and the preloaded libraries that it has under lackey: VALGRIND_LIB would change both, and with them where
+/// its stack begins.
 struct ToolBuild {
   let valgrind: Valgrind
   /// Where it is kept; nil is the user's cache folder.
@@ -26,8 +27,8 @@ struct ToolBuild {
     "-m64", "-O2", "-std=gnu99", "-fno-stack-protector", "-fno-strict-aliasing", "-fno-builtin", "-fomit-frame-pointer",
     "-fno-pic", "-DVGA_amd64=1", "-DVGO_linux=1", "-DVGP_amd64_linux=1", "-DVGPV_amd64_linux_vanilla=1",
   ]
-  /// The same for linking (Makefile.tool.am, TOOL_LDFLAGS_COMMON_LINUX; the address is valt_load_address in valgrind.pc): away from
-  /// where programs are.
+  /// The same for linking (Makefile.tool.am, TOOL_LDFLAGS_COMMON_LINUX; the address is valt_load_address in valgrind.pc): away
+  /// from where programs are.
   private static let linkFlags = [
     "-m64", "-static", "-no-pie", "-nodefaultlibs", "-nostartfiles", "-u", "_start",
     "-Wl,-Ttext-segment=0x58000000", "-Wl,-z,noexecstack",
@@ -46,8 +47,8 @@ struct ToolBuild {
     #endif
   }
 
-  /// From valgrind's folder of tools to the root and down to `tool`, an absolute path without the platform at its end. The root is its own
-  /// parent.
+  /// From valgrind's folder of tools to the root and down to `tool`, an absolute path without the platform at its end. The root
+  /// is its own parent.
   static func option(of tool: String) -> String {
     "--tool=" + String(repeating: "../", count: 32) + tool.drop { $0 == "/" }
   }
@@ -150,9 +151,9 @@ struct ToolParts {
   /// The folder of libcoregrind-PLATFORM.a.
   let archives: String
 
-  /// Looks under the folder that the launcher's is in: `/usr` for /usr/bin/valgrind. Then where they mostly are, for a launcher may be a
-  /// script that somebody keeps elsewhere; those of another version are found out once the tool is built. Debian has the libraries
-  /// in lib/x86_64-linux-gnu/valgrind, valgrind's own installation in lib/valgrind.
+  /// Looks under the folder that the launcher's is in: `/usr` for /usr/bin/valgrind. Then where they mostly are, for a launcher
+  /// may be a script that somebody keeps elsewhere; those of another version are found out once the tool is built. Debian has the
+  /// libraries in lib/x86_64-linux-gnu/valgrind, valgrind's own installation in lib/valgrind.
   static func find(for launcher: String, _ platform: String) throws(TraceError) -> ToolParts {
     var prefix = launcher
     if let resolved = realpath(launcher, nil) {

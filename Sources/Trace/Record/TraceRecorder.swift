@@ -28,10 +28,10 @@ public struct TraceRecorder: Sendable {
 
   /// Runs the program and writes the trace `output`, which appears when the program has ended, however it did.
   ///
-  /// `commandText` is the command line for the provenance, cut off where it is too long. `notice` is told, at most once and before the
-  /// program is started, why it is lackey that records when the tool was not chosen. Throws when valgrind or the program
-  /// cannot be run, when the tool is `own` and cannot be built, when the program made no access, or as `TraceImporter.run` does; the
-  /// program is ended first.
+  /// `commandText` is the command line for the provenance, cut off where it is too long. `notice` is told, at most once and
+  /// before the program is started, why it is lackey that records when the tool was not chosen. Throws when valgrind or the
+  /// program cannot be run, when the tool is `own` and cannot be built, when the program made no access, or as
+  /// `TraceImporter.run` does; the program is ended first.
   public func run(
     output: String, commandText: String, guarding: TemporaryGuard? = nil,
     processGuard: @escaping ProcessGuard = { change in _ = change() }, notice: (String) -> Void = { _ in },

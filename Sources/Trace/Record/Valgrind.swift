@@ -31,8 +31,8 @@ struct Valgrind {
     }
   }
 
-  /// What `valgrind OPTIONS --version` says, without `valgrind-`; nil when it says something else. With a tool among the options it is
-  /// that tool's core that answers.
+  /// What `valgrind OPTIONS --version` says, without `valgrind-`; nil when it says something else. With a tool among the options
+  /// it is that tool's core that answers.
   static func version(
     _ path: String, _ options: [String], _ processGuard: @escaping ProcessGuard
   ) throws(TraceError) -> String? {

@@ -1,10 +1,10 @@
-// The part of `pageferry trace record` that runs inside valgrind: a tool that writes each load and store of the program as 16 bytes, where
-// valgrind's lackey writes a line. One file; Sources/Trace/Record/ToolBuild.swift has how it is built with valgrind's public headers
-// (pub_tool_*.h, libvex_ir.h) and static libraries. What is built contains valgrind, which is under the GPL: it is for the machine it
-// was built on.
+// The part of `pageferry trace record` that runs inside valgrind: a tool that writes each load and store of the program as 16
+// bytes, where valgrind's lackey writes a line. One file; Sources/Trace/Record/ToolBuild.swift has how it is built with
+// valgrind's public headers (pub_tool_*.h, libvex_ir.h) and static libraries. What is built contains valgrind, which is under the
+// GPL: it is for the machine it was built on.
 //
-// Which accesses there are, their order, and where they are handed over in a superblock follow lackey with --trace-mem=yes (valgrind
-// 3.19, lackey/lk_main.c, lk_instrument and flushEvents), so that both make the same trace: a test compares them.
+// Which accesses there are, their order, and where they are handed over in a superblock follow lackey with --trace-mem=yes
+// (valgrind 3.19, lackey/lk_main.c, lk_instrument and flushEvents), so that both make the same trace: a test compares them.
 
 #include "pub_tool_basics.h"
 #include "pub_tool_libcassert.h"
@@ -21,8 +21,8 @@
 // ---- The stream. Sources/Trace/Record/AccessStream.swift has the same.
 //
 // 16 bytes that begin it, then records of 16 bytes: the address, then a word. Bits 0-2 of the word are the kind, 3-15 the bytes
-// (1 to 4096), 16-63 the instructions executed before and with this one, modulo 2^48. The record of kind PF_END stands where everything so
-// far was handed over and the program may end; more follows if it does not.
+// (1 to 4096), 16-63 the instructions executed before and with this one, modulo 2^48. The record of kind PF_END stands where
+// everything so far was handed over and the program may end; more follows if it does not.
 
 #define PF_MAGIC 0x3130475646504750ULL // "PGPFVG01"
 #define PF_VERSION 1ULL
@@ -37,8 +37,8 @@ typedef struct {
 
 // 128 KiB; a pipe holds a mebibyte.
 #define PF_RECORDS 8192
-// Events that wait to be handed over, instructions among them. lackey's number: with the same one, a fault in the middle of a superblock
-// loses the same accesses.
+// Events that wait to be handed over, instructions among them. lackey's number: with the same one, a fault in the middle of a
+// superblock loses the same accesses.
 #define PF_EVENTS 4
 
 // Records handed over from code; PF_EVENTS more than the limit, for the check comes behind.
@@ -239,8 +239,8 @@ static IRSB *pf_instrument(
 
 // ---- The process
 
-// Everything goes out before the program tells others or waits: so nothing is lost when it executes another program or kills itself, and a
-// trace that is full is known to be.
+// Everything goes out before the program tells others or waits: so nothing is lost when it executes another program or kills
+// itself, and a trace that is full is known to be.
 static void pf_before_call(ThreadId thread, UInt number, UWord *arguments, UInt count) {
   if (number == __NR_execve || number == __NR_execveat) pf_mark_end();
   else if (pf_next != pf_buffer) pf_flush();
