@@ -51,7 +51,7 @@ TRACES =
 traces: build
 	PAGEFERRY=$(PAGEFERRY) workloads/traces/record.sh $(SIZE) $(TRACES)
 
-# valgrind is needed only to record traces (workloads/traces/README.md); nothing here installs it.
+# Only recording wants valgrind, and a C compiler for the tool that makes it fast (docs/cli.md, Recording); nothing here installs them.
 deps:
 	@command -v $(SWIFT) >/dev/null || { echo 'make: no swift here; install Swift 6.2 or later (https://www.swift.org/install)' >&2; exit 1; }
 	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib and libzstd with headers and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \

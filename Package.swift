@@ -47,10 +47,13 @@ let package = Package(
     .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
 
     // Input.
-    // The C file is for recorded programs: `trace record --print-runtime` hands it out, and nothing here is linked with it.
+    // The C files are for recorded programs and for valgrind: `trace record` hands them out or builds them, and nothing here is linked
+    // with them.
     .target(
       name: "Trace", dependencies: ["Units", "CPlatform", "CZlib", "CZstd"],
-      resources: [.embedInCode("Record/Runtime/pageferry_instrument.c")]),
+      resources: [
+        .embedInCode("Record/Runtime/pageferry_instrument.c"), .embedInCode("Record/Valgrind/pageferry_valgrind.c"),
+      ]),
     .target(
       name: "Workload",
       dependencies: [

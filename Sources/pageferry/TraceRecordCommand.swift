@@ -3,16 +3,20 @@
 import ArgumentParser
 import Trace
 
+extension RecorderTool: ExpressibleByArgument {}
+
 /// Records a program with valgrind, or natively one that was built for it.
 struct TraceRecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record",
     abstract: "Run a program and write the trace of its accesses.",
     discussion: """
-      Under valgrind (apt-get install valgrind) the program runs about 100 times slower. With --instrument it runs natively, \
-      and its threads are told apart; it must be built for that, and --print-runtime gives what that takes. It has the \
-      standard input, output and error of this command; what this command says goes to standard error. Without --cache every \
-      access is kept, those to one page that follow each other in one record.
+      Under valgrind (apt-get install valgrind gcc) a recording takes 30 to 110 times the program's own time: a \
+      tool of ours, built at first use and kept in ~/.cache/pageferry, hands the accesses over. Where that cannot be built, \
+      valgrind's lackey does, which takes ten times as long and more. With --instrument the program runs natively, and its \
+      threads are told apart; it must be built for that, and --print-runtime gives what that takes. It has the standard input, \
+      output and error of this command; what this command says goes to standard error. Without --cache every access is kept, \
+      those to one page that follow each other in one record.
 
       Processes that the program starts are not recorded: name the program itself, not a script around it.
 
@@ -32,6 +36,12 @@ struct TraceRecordCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var keep: KeepOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "The tool in valgrind: own, lackey, or auto: own where it is there or can be built, else lackey.",
+      valueName: "tool"))
+  var tool = RecorderTool.auto
 
   @Flag(help: "Run the program natively; it was built as --print-runtime says.")
   var instrument = false
@@ -62,6 +72,9 @@ struct TraceRecordCommand: ParsableCommand {
       if printRuntime.isEmpty { throw ValidationError("--print-runtime: the name is empty; name a folder") }
       if !program.isEmpty { throw ValidationError("--print-runtime records nothing; leave the program out") }
       return
+    }
+    if instrument && tool != .auto {
+      throw ValidationError("--tool: an instrumented program runs without valgrind; leave --tool or --instrument out")
     }
     if instrument && instructions {
       throw ValidationError("--instructions: an instrumented program tells of loads and stores; leave --instrument out")
@@ -99,14 +112,15 @@ struct TraceRecordCommand: ParsableCommand {
       ? try InstrumentedRecorder(program, options: options).run(
         output: output, commandText: text, guarding: Interrupt.removes(_:madeBy:),
         processGuard: Interrupt.ends(changedBy:), progress: show)
-      : try TraceRecorder(program, options: options).run(
+      : try TraceRecorder(program, options: options, tool: tool).run(
         output: output, commandText: text, guarding: Interrupt.removes(_:madeBy:),
-        processGuard: Interrupt.ends(changedBy:), progress: show)
+        processGuard: Interrupt.ends(changedBy:), notice: { if !quiet { Console.error($0) } }, progress: show)
     Interrupt.removes(nil)
     bar.end()
     if !quiet { Console.plain(summary(result, output)) }
     if result.hasFailed {
-      throw Failure(message: "\(name) \(result.end); \(output) is kept: all up to there is in it", status: .failure)
+      let content = result.isCut ? "but for its last accesses all" : "all up to there"
+      throw Failure(message: "\(name) \(result.end); \(output) is kept: \(content) is in it", status: .failure)
     }
   }
 

@@ -19,7 +19,9 @@ private let hasValgrind: Bool = {
     try Command.withFolder { folder in
       let plain = try Command.run("trace", "record", "--", "/bin/true", in: folder)
       #expect(plain.status == 0 && plain.out == "")
-      #expect(plain.error.hasPrefix("true.pft: ") && plain.error.split(separator: "\n").count == 1)
+      // A line before it says so where it is lackey that records.
+      let lines = plain.error.split(separator: "\n")
+      #expect(lines.last?.hasPrefix("true.pft: ") == true && lines.count <= 2, "\(plain.error)")
       let cat = try Command.run(
         "trace", "record", "-q", "-o", "c.pft", "--cache", "32KiB:8", "--", "cat", "-", "it's", in: folder,
         input: "what is read\n")
@@ -85,6 +87,8 @@ private let hasValgrind: Bool = {
     #expect(try Command.run("trace", "record", "--max-records", "-1", "--", "true").status == 2)
     #expect(try Command.run("trace", "record", "--cache", "3", "--", "true").status == 2)
     #expect(try Command.run("trace", "record", "--instrument", "--instructions", "--", "true").status == 2)
+    #expect(try Command.run("trace", "record", "--instrument", "--tool", "own", "--", "true").status == 2)
+    #expect(try Command.run("trace", "record", "--tool", "memcheck", "--", "true").status == 2)
     #expect(try Command.run("trace", "record", "--print-runtime", "").status == 2)
     #expect(try Command.run("trace", "record", "--print-runtime", "none/pf", "--", "true").status == 2)
     #expect(try Command.run("trace", "record", "--print-runtime", "none/pf").status == 1)
@@ -110,6 +114,82 @@ private let hasValgrind: Bool = {
         String(decoding: said, as: UTF8.self)
           == "pageferry: valgrind: is not installed (apt-get install valgrind, or put its folder in PATH)\n")
       #expect(try names(folder) == [])
+    }
+  }
+
+  @Test(.enabled(if: hasValgrind)) func `without a compiler lackey records, and one line says what to install`() throws
+  {
+    try Command.withFolder { folder in
+      // Whatever valgrind needs, and no compiler.
+      try FileManager.default.createDirectory(atPath: folder + "/bin", withIntermediateDirectories: true)
+      for name in ["sh", "true", "valgrind", "valgrind.bin"] {
+        for place in ["/bin/", "/usr/local/bin/", "/usr/bin/"]
+        where FileManager.default.isExecutableFile(atPath: place + name) {
+          let link = "\(folder)/bin/\(name)"
+          try? FileManager.default.removeItem(atPath: link)
+          try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: place + name)
+        }
+      }
+      func record(_ arguments: String...) throws -> (status: Int32, error: String) {
+        let (process, error) = (Process(), Pipe())
+        process.executableURL = URL(fileURLWithPath: Command.path)
+        process.arguments = ["trace", "record"] + arguments + ["--", "true"]
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.environment = ["PATH": folder + "/bin", "XDG_CACHE_HOME": folder + "/cache"]
+        process.standardError = error
+        try process.run()
+        let said = try error.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+      }
+      let reason = "cc: no C compiler is in PATH (apt-get install gcc)\n"
+      #if arch(x86_64)
+        let automatic = try record()
+        let lines = automatic.error.split(separator: "\n")
+        #expect(automatic.status == 0 && lines.count == 2 && lines[1].hasPrefix("true.pft: "), "\(automatic.error)")
+        #expect(lines[0] + "\n" == "pageferry: recording with valgrind's lackey, several times slower: \(reason)")
+        let own = try record("--tool", "own", "-o", "own.pft")
+        #expect(own.status == 1 && own.error == "pageferry: \(reason)")
+      #endif
+      let quiet = try record("-q", "-o", "quiet.pft")
+      #expect(quiet.status == 0 && quiet.error == "")
+      let lackey = try record("--tool", "lackey", "-o", "lackey.pft")
+      #expect(lackey.status == 0 && lackey.error.hasPrefix("lackey.pft: "))
+      #expect(try names(folder + "/cache/pageferry") == [])
+    }
+  }
+
+  @Test(.enabled(if: hasValgrind)) func `a build that is interrupted leaves nothing`() throws {
+    try Command.withFolder { folder in
+      // A compiler that takes its time.
+      try FileManager.default.createDirectory(atPath: folder + "/bin", withIntermediateDirectories: true)
+      try Command.write("#!/bin/sh\necho $$ > \(folder)/number\nexec sleep 600\n", folder + "/bin/cc")
+      chmod(folder + "/bin/cc", 0o755)
+      let (process, error) = (Process(), Pipe())
+      process.executableURL = URL(fileURLWithPath: Command.path)
+      process.arguments = ["trace", "record", "--tool", "own", "--", "true"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      process.environment = ["PATH": folder + "/bin:/usr/local/bin:/usr/bin:/bin", "XDG_CACHE_HOME": folder + "/cache"]
+      process.standardError = error
+      try process.run()
+      var number: Int32?
+      for _ in 0..<3000 where number == nil && process.isRunning {
+        usleep(10_000)
+        let text = try? String(contentsOfFile: folder + "/number", encoding: .utf8)
+        number = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+      }
+      if !process.isRunning {
+        // Nothing to build with: the folder of the cache is all there is.
+        print("valgrind's static libraries are not installed: an interrupted build is not tested")
+        return
+      }
+      let compiler = try #require(number)
+      #expect(try names(folder + "/cache/pageferry").count == 1)
+      kill(process.processIdentifier, SIGTERM)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 143)
+      #expect(try names(folder + "/cache/pageferry") == [] && names(folder) == ["bin", "cache", "number"])
+      #expect(kill(compiler, 0) != 0, "the compiler still runs")
     }
   }
 

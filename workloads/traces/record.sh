@@ -19,10 +19,10 @@ Records traces of programs on this machine: all of them, or those named.
   python   a language runtime: python3 with objects that come and go
   redis    a key-value server: redis-server, with a client beside it
 
-All but graph run under valgrind, 100 times slower than by themselves; graph is built for
-recording and runs natively. small (the default) takes seconds for graph, up to 20 minutes for
-each other one, and gives 1 to 3 MB for each; full takes minutes for graph, hours for the others,
-and disk space in GB. A trace that is there is replaced when its recording is whole.
+All but graph run under valgrind, 30 to 110 times slower than by themselves; graph is built for
+recording and runs natively. small (the default) takes up to half a minute for each, 20 minutes
+without a C compiler (see the recorder's line about lackey), and gives 1 to 3 MB for each; full
+takes minutes for graph, more for the others, and disk space in GB. A trace that is there is replaced when its recording is whole.
 
 Environment:
   PAGEFERRY  the program (default: .build/release/pageferry of this checkout)

@@ -44,7 +44,8 @@ public enum InstrumentRuntime {
     return (place + sourceName, place + flagsName)
   }
 
-  private static func write(_ bytes: [UInt8], _ path: String) throws(TraceError) {
+  /// Writes a file whole.
+  static func write(_ bytes: [UInt8], _ path: String) throws(TraceError) {
     let file = try OutputFile(path: path)
     var failure: TraceError?
     bytes.withUnsafeBytes { raw in

@@ -17,6 +17,9 @@ public struct RecordResult: Sendable, Equatable {
   public var wasStopped: Bool
   /// Accesses of signal handlers that an instrumented program could not hand over.
   public var lostAccesses = 0
+  /// Whether its last accesses, at most `AccessStream.maxHeldAccesses`, may be missing: it was killed before valgrind could hand
+  /// them over.
+  public var isCut = false
 
   /// Whether the program was not stopped and did not end with status 0.
   public var hasFailed: Bool { !wasStopped && end != .status(0) }
@@ -50,12 +53,34 @@ struct RecordedProgram {
   }
 }
 
+extension RecordedProgram {
+  /// Whether `path`, or the interpreter of the script that it is, is an ELF file for 32 bits (elf(5), EI_CLASS).
+  static func isNarrow(_ path: String) -> Bool {
+    var path = path
+    // Linux follows as many scripts (execve(2)).
+    for _ in 0..<5 {
+      let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { return false }
+      defer { close(descriptor) }
+      var head = [UInt8](repeating: 0, count: 256)
+      let count = pread(descriptor, &head, head.count, 0)
+      guard count > 4 else { return false }
+      if head.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return head[4] == 1 }
+      guard head.starts(with: [0x23, 0x21]) else { return false }
+      let line = head.prefix(count).dropFirst(2).prefix { $0 != 0x0A }
+      guard let word = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }).first else { return false }
+      path = String(decoding: word, as: UTF8.self)
+    }
+    return false
+  }
+}
+
 extension ChildProcess {
   /// Seconds that a stopped program has to end after SIGTERM.
   private static var grace: Duration { .seconds(5) }
 
-  /// Ends a program whose trace is full: asks it to, then makes it. `takeMore` is called meanwhile for as long as it says that more
-  /// may come.
+  /// Ends a program whose trace is full: asks it to, then makes it. `takeMore` is called meanwhile for as long as it says that
+  /// more may come.
   func stop(while takeMore: () -> Bool) {
     send(SIGTERM)
     let deadline = ContinuousClock.now + Self.grace
