@@ -75,25 +75,31 @@ let package = Package(
         "Sysctl", "Timeline", "Units",
       ]),
     .target(
+      name: "Compare",
+      dependencies: [
+        "Report", "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
+    .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
-        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
+        "Simulation", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration",
+        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "DSAModel",
-        "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
+        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks", exclude: ["LimitLoops"]),
+      path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
@@ -102,6 +108,9 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Timeline", "Units"]),
+    .testTarget(
+      name: "CompareTests",
+      dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),

@@ -4,6 +4,7 @@ import DSAFormat
 import DSAModel
 import MemoryModel
 import PageCopy
+import Timeline
 import Units
 
 /// What a job wants after a step.
@@ -44,6 +45,9 @@ public final class ModelCopy {
   private var spent: Picoseconds = 0
   /// Whatever the run needs to find the thread again.
   public var owner: AnyObject?
+  /// The list's number in a timeline, and the track of its thread.
+  public internal(set) var number = 0
+  var track = 0
 
   init(machine: CopyMachine) {
     self.machine = machine
@@ -90,7 +94,7 @@ public final class ModelCopy {
       case .waitForEntries:
         if !job.hasEntries { return block(for: .entries, now: now, until: .max, isSpinning: true) }
         endWait(now)
-      case .copy(let item): return copy(item)
+      case .copy(let item): return copy(item, now: now)
       case .work:
         if let step = work(now: now, cpu: cpu) { return step }
       case .done:
@@ -98,6 +102,12 @@ public final class ModelCopy {
         return .done
       }
     }
+  }
+
+  /// Leaves what it did from `start` to `end`, of so many, to the timeline.
+  private func show(_ part: CopyPart, _ start: Picoseconds, _ end: Picoseconds, _ count: @autoclosure () -> Int) {
+    guard let timeline = machine.timeline, timeline.mask.contains(.stages) else { return }
+    timeline.add(TimelineRecord(.copy, start, end, track: track, code: part.rawValue, a: number, b: count()))
   }
 
   private func use(_ time: Picoseconds, _ method: CopyMethod) -> JobStep {
@@ -115,15 +125,16 @@ public final class ModelCopy {
 
   // MARK: The CPU
 
-  private func copy(_ item: Int) -> JobStep {
+  private func copy(_ item: Int, now: Picoseconds) -> JobStep {
     let (old, new) = pairs[item]
     let memory = machine.memory
     machine.frames.forget(new, pages: memory.pages(of: old))
     memory.copyContent(from: old, to: new)
-    return use(
-      machine.links.copy(
-        bytes: memory.pages(of: old) << Page.shift, from: memory.node(of: old), to: memory.node(of: new),
-        cpuBandwidth: machine.costs.copyBandwidth), .cpu)
+    let time = machine.links.copy(
+      bytes: memory.pages(of: old) << Page.shift, from: memory.node(of: old), to: memory.node(of: new),
+      cpuBandwidth: machine.costs.copyBandwidth)
+    show(.copy, now, now + time, memory.pages(of: old))
+    return use(time, .cpu)
   }
 
   // MARK: DSA
@@ -132,7 +143,7 @@ public final class ModelCopy {
     var filled = 0
     var submitted = 0
     for submission in job.submissions {
-      machine.post(submission, of: job, at: now)
+      machine.post(submission, of: job, list: number, at: now)
       // Those of a channel follow each other `stride` apart.
       filled = max(filled, submission.filled + (submission.slots.count - 1) * submission.stride)
       submitted = max(submitted, submission.submitted + (submission.slots.count - 1) * submission.stride)
@@ -140,6 +151,7 @@ public final class ModelCopy {
     let costs = machine.copyCosts
     let time = filled * costs.dsaDescriptor + submitted * costs.dsaSubmit
     submittedAt = now + time
+    show(.submit, now, now + time, job.submissions.reduce(0) { $0 + $1.slots.count })
     return use(time, .dsa)
   }
 
@@ -217,6 +229,7 @@ public final class ModelCopy {
     waitsFor = nil
     machine.endWait(self)
     spent += now - start
+    show(.wait, start, now, 0)
     if isSpinning { machine.context.timer.engines[CopyMethod.dsa.rawValue].cpuTime += now - start }
     isSpinning = false
     deadline = .max
@@ -238,7 +251,9 @@ public final class ModelCopy {
             copy: self, machine: machine, cpu: cpus.lowerBound + worker, slices: plan.slices(worker: worker),
             item: job.workItem ?? 0), now)
       }
-      return use(plan.workers * machine.copyCosts.mtQueue, .workers)
+      let time = plan.workers * machine.copyCosts.mtQueue
+      show(.queueWork, now, now + time, plan.workers)
+      return use(time, .workers)
     }
     if sharesLeft > 0 {
       return sleep(for: .work, now: now)

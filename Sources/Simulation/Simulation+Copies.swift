@@ -57,6 +57,8 @@ extension Simulation {
       scheduler.wake(thread, now: now, waker: cpuInUse)
     }
     copies.onWork = { [unowned self] work, now in
+      // From the first on; a run without any interleaves its CPUs like any other.
+      lookahead = Picoseconds.microsecond
       let (worker, thread) = copyWorker(ofCPU: work.cpu)
       worker.enqueue(work)
       scheduler.wake(thread, now: now, waker: cpuInUse)
@@ -65,7 +67,7 @@ extension Simulation {
 
   private func copyWorker(ofCPU cpu: Int) -> (CopyWorker, ModelThread) {
     if let known = copyWorkers[cpu] { return known }
-    let worker = CopyWorker()
+    let worker = CopyWorker(timeline: timeline)
     let thread = ModelThread(
       id: threads.count, name: "kworker/\(cpu):1H", body: worker, allowed: (0..<hardware.cpus).map { $0 == cpu },
       isKernel: true, isUrgent: true)
@@ -83,7 +85,6 @@ extension Simulation {
       throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob)
     }
     scheduler.pollingYields = tree[CopyKnobs.self].wait == .reschedule
-    lookahead = tree[CopyKnobs.self].cpuMultiCopyPages ? Picoseconds.microsecond : knobs.epoch
   }
 
   /// Writes to the tree what failures have turned off.

@@ -7,6 +7,7 @@ import MemoryModel
 import Migration
 import Sysctl
 import Tiering
+import Timeline
 import Units
 import Workload
 
@@ -52,7 +53,7 @@ public final class Simulation {
   var lookahead: Picoseconds = .max
 
   var now: Picoseconds = 0
-  private var epochStart: Picoseconds = 0
+  private(set) var epochStart: Picoseconds = 0
   private var nextEvent = 0
   private var nextListStats: Picoseconds = 0
   private var nextDrain: Picoseconds = 0
@@ -68,6 +69,14 @@ public final class Simulation {
   /// Trace sources, opened when the run was set up: by task.
   var traceSources: [Int: any AccessSource] = [:]
 
+  /// Where the run leaves what happens when; nil, and nothing is kept. Set before `run`.
+  public var timeline: Timeline? {
+    didSet {
+      copies.timeline = timeline
+      scheduler.timeline = timeline
+    }
+  }
+
   /// Progress of the run for whoever shows it: modelled time and accesses done of all that are known to come.
   public var onProgress: ((_ time: Picoseconds, _ done: Int, _ total: Int) -> Void)?
   private var nextProgress = 0
@@ -78,7 +87,10 @@ public final class Simulation {
   ///   - spec: the workload.
   ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
   ///   - isHashing: keep the hash of the pages that each access phase touches.
-  public init(_ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true) throws(RunError) {
+  ///   - prepared: what was read of the workload's traces already; its `spec` is then the workload.
+  public init(
+    _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil
+  ) throws(RunError) {
     do throws(WorkloadError) {
       self.spec = try spec.withRecordedThreads()
     } catch { throw RunError(error.description, fix: "", kind: .trace) }
@@ -102,7 +114,7 @@ public final class Simulation {
         fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
     try Simulation.checkWrites(of: spec, tree: self.tree)
-    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
+    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing, known: prepared?.maps ?? [:])
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let tables = Simulation.tablePages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
@@ -251,6 +263,7 @@ public final class Simulation {
         return
       }
       // Nobody runs: go straight to the timer.
+      if let timeline { noteNodes(in: timeline, until: timer) }
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
       epochStart = timer
       edge = timer
@@ -357,6 +370,7 @@ public final class Simulation {
   private func endEpoch() {
     // Without counting references: two atomic operations a thread would be a fifth of an epoch.
     for thread in userThreads { thread._withUnsafeGuaranteedRef { $0.foldCounts() } }
+    if let timeline { noteNodes(in: timeline, until: now) }
     links.endEpoch(elapsed: now - epochStart)
     copies.endEpoch()
     epochStart = now
@@ -419,7 +433,8 @@ public final class Simulation {
     warnWithoutDemotionMark()
     warnOfEventsAhead()
     warnOfCopies()
-    let result = RunResult(
+    timeline?.finish()
+    var result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
         ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
@@ -430,6 +445,7 @@ public final class Simulation {
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
       isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
+    result.timeline = timeline.map { timelineResult($0) }
     return result
   }
 
