@@ -9,10 +9,9 @@ struct ShownCall {
   var from: Picoseconds?
   /// Where the next stage begins.
   var cursor: Picoseconds = 0
-  /// The stage behind which nothing is known yet: its CPU time would be over at `cursor`.
-  var stage: MigrateStage?
-  var stageFrom: Picoseconds = 0
-  var stageTime: Picoseconds = 0
+  /// The stage behind which nothing is known yet, and where it is in the timeline.
+  var stage: TimelineRecord?
+  var place: Int?
   /// Beginning of the copy by an engine, and the time it has taken.
   var copyFrom: Picoseconds?
   var copySpent: Picoseconds = 0
@@ -72,24 +71,27 @@ extension MigrationJob {
     }
   }
 
-  /// A stage begins where the last one ends.
+  /// A stage begins where the last one ends, and takes its CPU time, as far as is known.
   func show(_ stage: MigrateStage, _ time: Picoseconds) {
     guard let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
-    endStage(in: timeline, at: shown.cursor)
-    shown.stage = stage
-    shown.stageFrom = shown.cursor
-    shown.stageTime = time
+    let record = TimelineRecord(
+      .stage, shown.cursor, shown.cursor + time, track: caller.track, code: UInt8(stage.rawValue),
+      reason: UInt8(reason.rawValue), a: time)
     shown.cursor += time
+    shown.stage = record
+    shown.place = timeline.add(record)
   }
 
-  /// Ends the stage under way. It took its CPU time, and longer when its thread was kept from running.
+  /// Ends the stage under way. It takes longer than its CPU time when its thread is kept from running.
   private func endStage(in timeline: Timeline, at time: Picoseconds) {
-    guard let stage = shown.stage else { return }
+    guard var stage = shown.stage else { return }
     shown.stage = nil
-    timeline.add(
-      TimelineRecord(
-        .stage, shown.stageFrom, max(time, shown.cursor), track: caller.track, code: UInt8(stage.rawValue),
-        reason: UInt8(reason.rawValue), a: shown.stageTime))
+    guard time > stage.end else { return }
+    if let place = shown.place { return timeline.extend(place, to: time) }
+    // One that the window has only now.
+    guard !timeline.covers(stage.start, stage.end) else { return }
+    stage.end = time
+    timeline.add(stage)
   }
 
   /// The copy by an engine is over.
@@ -106,7 +108,7 @@ extension MigrationJob {
   /// A call of `function` is over. A stage that costs nothing but time may follow it in the same step: it is part of the call.
   func showCall(_ function: MigrateFunction, succeeded: Int, failed: Int, in timeline: Timeline, now: Picoseconds) {
     guard timeline.mask.contains(.stages), let from = shown.from else { return }
-    endStage(in: timeline, at: shown.cursor)
+    shown.stage = nil
     let end = max(now, shown.cursor)
     timeline.add(
       TimelineRecord(

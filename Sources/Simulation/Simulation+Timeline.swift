@@ -44,6 +44,22 @@ extension Simulation {
     }
   }
 
+  /// Closes the timeline, and says what is missing in it.
+  func finish(_ timeline: Timeline) {
+    timeline.finish()
+    if timeline.lost > 0 {
+      warnings.append(
+        "the timeline has the first \(timeline.records.count) records of its window and lost \(timeline.lost): shorten the window, "
+          + "or raise --timeline-events")
+    }
+    if timeline.records.isEmpty {
+      warnings.append(
+        timeline.span.isEmpty
+          ? "the timeline is empty, because nothing migrated: name a window, e.g. --timeline 10ms:20ms"
+          : "the timeline is empty, because the run ended at \(TimeSpan.text(now)), before its window")
+    }
+  }
+
   func timelineResult(_ timeline: Timeline) -> TimelineResult {
     let devices = copies.deviceConfigurations
     return TimelineResult(

@@ -433,7 +433,7 @@ public final class Simulation {
     warnWithoutDemotionMark()
     warnOfEventsAhead()
     warnOfCopies()
-    timeline?.finish()
+    if let timeline { finish(timeline) }
     var result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {

@@ -56,9 +56,22 @@ public final class Timeline {
   }
 
   /// Keeps a record if it overlaps the window and there is room.
-  public func add(_ record: TimelineRecord) {
-    guard covers(record.start, record.end) else { return }
-    if records.count < limit { records.append(record) } else { lost += 1 }
+  ///
+  /// - Returns: its place, for `extend`; nil when it was not kept.
+  @discardableResult
+  public func add(_ record: TimelineRecord) -> Int? {
+    guard covers(record.start, record.end) else { return nil }
+    guard records.count < limit else {
+      lost += 1
+      return nil
+    }
+    records.append(record)
+    return records.count - 1
+  }
+
+  /// A record turns out to end later.
+  public func extend(_ place: Int, to end: Picoseconds) {
+    if records.indices.contains(place) { records[place].end = max(records[place].end, end) }
   }
 
   /// A number for a page list that is copied; from 1.
