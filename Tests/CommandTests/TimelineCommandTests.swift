@@ -21,7 +21,8 @@ import Testing
   ].flatMap { ["--set", $0] }
 
   @Test(arguments: [
-    (["--timeline", "small.yaml"], "--timeline: 'small.yaml'"),
+    (["--timeline", "small.yaml", "small.yaml"], "--timeline: 'small.yaml'"),
+    (["--timeline", "small.yaml"], "Missing expected argument '<workload.yaml>'"),
     (["small.yaml", "--timeline", "2s:1s"], "a window ends behind its beginning"),
     (["small.yaml", "--timeline", "1:2"], "needs its unit"),
     (["small.yaml", "--timeline-events", "5"], "add --timeline"),
