@@ -26,7 +26,8 @@ struct RunCommand: ParsableCommand {
         pageferry run workloads/demo.yaml -p sysctl/profiles/tpp.conf --timeline 1.2s:1.21s
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
-      trace.txt and host.json; with --timeline also timeline.json (docs/timeline.md). Equal inputs give equal bytes in all of them but host.json.
+      trace.txt and host.json; with --timeline also timeline.json (docs/timeline.md). Equal inputs give equal bytes in all \
+      of them but host.json.
       """)
 
   @Argument(help: ArgumentHelp("The workload file.", valueName: "workload.yaml"))
