@@ -69,6 +69,12 @@ let package = Package(
       ],
       swiftSettings: model),
     .target(
+      name: "CopyModel",
+      dependencies: [
+        "Simulation", "Migration", "PageCopy", "DSAConfig", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ], swiftSettings: model),
+    .target(
       name: "Report",
       dependencies: [
         "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel",
@@ -87,8 +93,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration",
-        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
+        "Simulation", "CopyModel", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering",
+        "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -127,6 +133,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: ["Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
@@ -137,7 +144,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "FuzzTests",
-      dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "PageCopy", "DSAModel", "Sysctl", "Events",
+        "Units",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -11,6 +11,8 @@ final class KernelThread: ThreadBody {
   private unowned(unsafe) let simulation: Simulation
   /// Since when it is awake, as far as a timeline wants to know.
   private var awakeSince: Picoseconds?
+  /// Whether it sleeps for a copy: only the copy wakes it then.
+  private(set) var sleepsForCopy = false
 
   init(kswapd: Kswapd, simulation: Simulation) {
     self.kswapd = kswapd
@@ -24,6 +26,7 @@ final class KernelThread: ThreadBody {
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
     var t = now
     if simulation.timeline != nil, awakeSince == nil { awakeSince = now }
+    sleepsForCopy = false
     while t < limit {
       if thread.debt > 0 {
         t = thread.payDebt(now: t, limit: limit)
@@ -43,6 +46,7 @@ final class KernelThread: ThreadBody {
         simulation.poll(thread)
         return t
       case .sleepForCopy:
+        sleepsForCopy = true
         simulation.sleepForCopy(thread)
         return t
       }

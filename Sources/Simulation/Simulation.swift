@@ -265,6 +265,7 @@ public final class Simulation {
       // Nobody runs: go straight to the timer.
       if let timeline { noteNodes(in: timeline, until: timer) }
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
+      copies.endEpoch()
       epochStart = timer
       edge = timer
     } else if let timer {
@@ -335,6 +336,8 @@ public final class Simulation {
     for node in 0..<memory.nodeCount where memory.nodes[node].kswapdWakePending {
       memory.nodes[node].kswapdWakePending = false
       kswapds[node].wake()
+      // Not on its wait queue: wake_all_kswapds passes it by.
+      if (kswapdThreads[node].body as? KernelThread)?.sleepsForCopy == true { continue }
       scheduler.wake(kswapdThreads[node], now: now, waker: waker)
     }
   }
@@ -401,7 +404,7 @@ public final class Simulation {
 
   /// Wakes the threads of a task that wait for one another.
   func wakeTeam(of program: TaskProgram, now: Picoseconds) {
-    for body in program.threads where body.waitingForSlot == nil {
+    for body in program.threads where body.waitingForSlot == nil && !body.sleepsForCopy {
       if case .waiting = body.thread.state { scheduler.wake(body.thread, now: now, waker: cpuInUse) }
     }
   }

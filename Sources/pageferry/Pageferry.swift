@@ -28,8 +28,7 @@ struct Pageferry: ParsableCommand {
     version: versionText,
     subcommands: [
       RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
-      DSACommand.self,
-      CopyPlanCommand.self,
+      DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self,
     ])
 }
 
