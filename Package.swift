@@ -24,10 +24,12 @@ let package = Package(
     .target(name: "Units"),
     .target(name: "Sysctl", dependencies: ["Units"]),
     .target(name: "Events", dependencies: ["Units"]),
+    .target(name: "Timeline", dependencies: ["Units"]),
 
     // The copy engine: what a descriptor is, and a device that takes them in modelled time.
     .target(name: "DSAFormat"),
-    .target(name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Units"], swiftSettings: model),
+    .target(
+      name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Timeline", "Units"], swiftSettings: model),
 
     .target(name: "Calibration", dependencies: ["DSAModel", "DSAFormat", "Events", "Units"]),
 
@@ -36,7 +38,7 @@ let package = Package(
     .target(name: "MemoryModel", dependencies: ["Units", "Sysctl", "Events", "CPlatform"], swiftSettings: model),
     .target(
       name: "Migration",
-      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Units"],
+      dependencies: ["PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units"],
       swiftSettings: model),
     .target(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
@@ -66,7 +68,7 @@ let package = Package(
       name: "Simulation",
       dependencies: [
         "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine", "MemoryModel",
-        "Sysctl", "Units", "Events", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Sysctl", "Timeline", "Units", "Events", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: model),
     .target(
@@ -78,8 +80,8 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: [
-        "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
-        "Units",
+        "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel",
+        "Sysctl", "Timeline", "Units",
       ]),
     .target(
       name: "Compare",
@@ -95,8 +97,7 @@ let package = Package(
       name: "pageferry",
       dependencies: [
         "Simulation", "CopyModel", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering",
-        "Migration",
-        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
+        "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -115,7 +116,7 @@ let package = Package(
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "ReportTests",
-      dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+      dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Timeline", "Units"]),
     .testTarget(
       name: "CompareTests",
       dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),

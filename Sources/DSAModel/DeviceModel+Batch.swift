@@ -83,6 +83,8 @@ extension DeviceModel {
     let slot = makeSlot(descriptor, queue: queue, ready: now)
     slots[slot].parent = Int32(batch)
     slots[slot].engine = Int32(index)
+    slots[slot].acceptedAt = now
+    slots[slot].dispatchedAt = now
     if pass(slot, isMember: true) { enterEngine(slot) }
     return true
   }

@@ -18,6 +18,7 @@ extension DeviceModel {
     let device = Int(engines[engine].device)
     if !writeRecord(slot, device: device) { return }
     countEnd(slot, device: device)
+    if let timeline, timeline.mask.contains(.descriptors) { note(slot, in: timeline) }
     let descriptor = slots[slot].descriptor
     let parent = slots[slot].parent
     let queue = Int(slots[slot].queue)

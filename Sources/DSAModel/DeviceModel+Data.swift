@@ -100,7 +100,9 @@ extension DeviceModel {
       return schedule(.start, index, at: device.pointee.nextStart)
     }
     device.pointee.nextStart = now + device.pointee.timing.deviceInterval
-    startSegment(Int(engines[index].work.head), engine: index)
+    let slot = Int(engines[index].work.head)
+    slots[slot].dataFrom = now
+    startSegment(slot, engine: index)
   }
 
   /// Starts to move what can be reached of a descriptor's rest.
@@ -225,6 +227,7 @@ extension DeviceModel {
     let engine = engines + index
     let timing = devices + Int(engine.pointee.device)
     engine.pointee.work.removeFirst(slots)
+    slots[slot].dataTo = now
     let fault = isFault ? timing.pointee.timing.faultLatency : 0
     finishWork(slot, at: engine.pointee.dataEnd + slots[slot].tail + fault)
     let head = engine.pointee.work.head

@@ -13,6 +13,9 @@ extension DeviceModel {
       let slot = Int(state.pointee.list.head)
       state.pointee.list.removeFirst(slots)
       state.pointee.occupancy -= 1
+      slots[slot].headAt = max(slots[slot].acceptedAt, state.pointee.lastDispatch)
+      slots[slot].dispatchedAt = now
+      state.pointee.lastDispatch = now
       begin(slot, engine: engine)
     }
   }

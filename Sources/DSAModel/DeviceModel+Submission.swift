@@ -142,6 +142,7 @@ extension DeviceModel {
     let slot = makeSlot(descriptor, queue: index, ready: ready)
     queue.pointee.tickets += 1
     slots[slot].ticket = queue.pointee.tickets
+    slots[slot].acceptedAt = now
     queue.pointee.occupancy += 1
     let device = devices + Int(queue.pointee.device)
     if device.pointee.active == 0 { device.pointee.busySince = now }

@@ -2,6 +2,7 @@
 
 import DSAFormat
 import Events
+import Timeline
 import Units
 
 /// Up to 16 devices under one platform cap, as function and timing in one: descriptors go in at a portal, data moves and
@@ -54,6 +55,9 @@ public final class DeviceModel<Memory: DeviceMemory> {
   /// Flow class by group, operation, paths of both operands, and demand; `nothing` when not yet made.
   let flowTable: UnsafeMutablePointer<Int32>
   let flowTableSize: Int
+
+  /// Where descriptors leave their times; nil, and nothing is kept.
+  public var timeline: Timeline?
 
   public let hugeSerialization: HugeSerialization
   var recentPieces: RecentPieces

@@ -49,6 +49,13 @@ struct Slot {
   var hasFailedMember = false
   /// Order of arrival in its queue, from 1.
   var ticket = 0
+  /// For a timeline: accepted or, as a member, issued; at the head of its queue; dispatched to an engine; begin and end of the data
+  /// stage. -1 for what did not happen.
+  var acceptedAt: Picoseconds = -1
+  var headAt: Picoseconds = -1
+  var dispatchedAt: Picoseconds = -1
+  var dataFrom: Picoseconds = -1
+  var dataTo: Picoseconds = -1
 }
 
 /// What an operation does to memory.
@@ -101,6 +108,8 @@ struct QueueState {
   var occupancy = 0
   var list = SlotList()
   var tickets = 0
+  /// When it gave its last descriptor to an engine.
+  var lastDispatch: Picoseconds = 0
   /// Drains that wait for older descriptors.
   var drains = 0
   var check: DescriptorCheck

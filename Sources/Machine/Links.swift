@@ -148,6 +148,9 @@ public final class Links {
     return bytes * Picoseconds.second / max(rate, 1)
   }
 
+  /// What moved on a node in the running epoch so far, bytes.
+  public func moved(node: Int) -> (read: Int, write: Int) { (readBytes[node], writeBytes[node]) }
+
   /// Adds what a device moved in the running epoch.
   public func addDevice(bytes: Int, from: Int, to: Int) {
     deviceBytes[from].read += bytes

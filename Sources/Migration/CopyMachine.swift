@@ -5,6 +5,7 @@ import DSAModel
 import Machine
 import MemoryModel
 import PageCopy
+import Timeline
 import Units
 
 /// The DSA devices of a machine, and which of their queues the kernel copies with.
@@ -63,6 +64,11 @@ public final class CopyMachine {
   /// Gives a share to the worker of a CPU.
   public var onWork: (CopyWork, Picoseconds) -> Void = { _, _ in }
 
+  /// What jobs, copies and devices leave their times in; nil, and nothing is kept.
+  public var timeline: Timeline? {
+    didSet { model?.timeline = timeline }
+  }
+
   /// Failures of target allocations on purpose.
   private var allocationFaults: FaultSource?
 
@@ -98,6 +104,7 @@ public final class CopyMachine {
       links: links.nodes.map { DeviceLink(readBandwidth: $0.readBandwidth, writeBandwidth: $0.writeBandwidth) },
       platformBandwidth: hardware.platformBandwidth, faults: hardware.faults,
       hugeSerialization: hardware.hugeSerialization)
+    model.timeline = timeline
     self.model = model
     context.setQueues(entries: hardware.channels.map { hardware.devices[$0.device].queues[$0.queue].size })
   }
@@ -135,12 +142,21 @@ public final class CopyMachine {
 
   // MARK: Devices
 
-  func post(_ submission: CopySubmission, of job: CopyJob, at now: Picoseconds) {
+  /// - Parameter list: the copy's number in a timeline.
+  func post(_ submission: CopySubmission, of job: CopyJob, list: Int = 0, at now: Picoseconds) {
     guard let model, let hardware else { return }
     let channel = hardware.channels[submission.channel]
     let each = copyCosts.dsaDescriptor + copyCosts.dsaSubmit
     let first = submission.filled * copyCosts.dsaDescriptor + submission.submitted * copyCosts.dsaSubmit
     let descriptors = job.descriptors(of: submission)
+    if let timeline, timeline.mask.contains(.descriptors) {
+      for (index, descriptor) in descriptors.enumerated() {
+        let time = now + first + index * each * submission.stride
+        timeline.add(
+          TimelineRecord(
+            .post, time, time, track: channel.device, a: Int(bitPattern: UInt(descriptor.recordAddress)), b: list))
+      }
+    }
     _ = model.post(
       descriptors.span, device: channel.device, queue: channel.queue, at: now + first,
       interval: each * submission.stride)
@@ -214,6 +230,9 @@ public final class CopyMachine {
       }
     }
   }
+
+  /// The devices that are there; none before they are first asked for.
+  public var deviceConfigurations: [DeviceConfiguration] { model?.configurations ?? [] }
 
   /// The devices' clock.
   public var now: Picoseconds { model?.now ?? 0 }

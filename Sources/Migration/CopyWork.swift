@@ -10,6 +10,9 @@ public final class CopyWork {
   private static let chunk = 64 << 10
 
   public let cpu: Int
+  /// The copy's number in a timeline.
+  public var list: Int { copy.number }
+  public var bytes: Int { slices.reduce(0) { $0 + $1.bytes } }
   private let copy: ModelCopy
   private let machine: CopyMachine
   private let slices: [PageSlice]

@@ -35,11 +35,13 @@ public final class MigrationJob {
   public var costs: CostKnobs
 
   var phase = Phase.idle
-  private var reason = MigrateReason.demotion
+  private(set) var reason = MigrateReason.demotion
   private var mode = MigrateMode.async
   private var target = MigrationTarget(node: 0, allowed: 0)
   private var runningCPUs = 1
-  private var caller = MigrateCaller.kswapd(node: 0)
+  private(set) var caller = MigrateCaller.kswapd(node: 0)
+  /// What a timeline has to know between two steps (MigrationJob+Timeline.swift).
+  var shown = ShownCall()
 
   /// Folios still to do, in order; the batch being done; split folios that get one more pass.
   var pending: [PFN] = []
@@ -93,6 +95,7 @@ public final class MigrationJob {
     runningCPUs: Int, caller: MigrateCaller, isConcurrent: Bool = false
   ) {
     precondition(isIdle && !list.isEmpty)
+    shown = ShownCall()
     self.target = target
     self.reason = reason
     self.mode = mode
@@ -128,6 +131,7 @@ public final class MigrationJob {
 
   /// Does the next step on `cpu` at `now`.
   public func step(now: Picoseconds, cpu: Int) -> JobStep {
+    if let timeline = copies.timeline { showStep(in: timeline, now: now) }
     switch phase {
     case .batchCopy, .pageCopy, .listCopy: return stepCopy(now: now, cpu: cpu)
     default:
@@ -209,8 +213,11 @@ public final class MigrationJob {
 
   private func stepCopy(now: Picoseconds, cpu: Int) -> JobStep {
     let step = listCopy.step(now: now, cpu: cpu)
-    trace.add(listCopy.takeSpent(), .copy, reason)
+    let spent = listCopy.takeSpent()
+    trace.add(spent, .copy, reason)
+    shown.copySpent += spent
     guard step == .done else { return step }
+    if let timeline = copies.timeline { showCopy(in: timeline, now: now) }
     moveIndex = 0
     switch phase {
     case .batchCopy: phase = .batchRemap
@@ -297,11 +304,18 @@ public final class MigrationJob {
 
   // MARK: Stages
 
+  /// Accounts the CPU time of a stage.
+  @inline(__always)
+  func spend(_ time: Picoseconds, _ stage: MigrateStage) {
+    trace.add(time, stage, reason)
+    if copies.timeline != nil { show(stage, time) }
+  }
+
   /// A destination of the same order: the preferred node alone, then any allowed one, never with direct reclaim
   /// (`alloc_demote_folio`, `alloc_misplaced_dst_folio`).
   func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
     time += costs.allocate
-    trace.add(costs.allocate, .allocate, reason)
+    spend(costs.allocate, .allocate)
     if copies.failsAllocation() { return nil }
     var policy = AllocationPolicy.promotion
     if reason == .demotion {
@@ -345,14 +359,14 @@ public final class MigrationJob {
 
   func unmap(_ old: PFN, to new: PFN) -> Picoseconds {
     memory.unmapForMigration(old, to: new)
-    trace.add(costs.unmap, .unmap, reason)
+    spend(costs.unmap, .unmap)
     // A PMD-mapped folio is not covered by the batched flush.
     return costs.unmap + (memory.order(of: old) > 0 ? flush() : 0)
   }
 
   func flush() -> Picoseconds {
     let time = costs.flush + costs.flushPerCPU * (runningCPUs - 1)
-    trace.add(time, .flush, reason)
+    spend(time, .flush)
     trace.addFlush(reason)
     return time
   }
@@ -363,7 +377,7 @@ public final class MigrationJob {
     let time = links.copy(
       bytes: memory.pages(of: pair.old) << Page.shift, from: memory.node(of: pair.old), to: memory.node(of: pair.new),
       cpuBandwidth: costs.copyBandwidth)
-    trace.add(time, .copy, reason)
+    spend(time, .copy)
     copies.context.timer.addSerial(pages: memory.pages(of: pair.old), time)
     return time
   }
@@ -377,8 +391,8 @@ public final class MigrationJob {
     succeeded += pages
     if pages > 1 { hugeSucceeded += 1 }
     trace.addMoved(reason, pages: pages)
-    trace.add(costs.remap, .remap, reason)
-    trace.add(costs.putBack, .putBack, reason)
+    spend(costs.remap, .remap)
+    spend(costs.putBack, .putBack)
     return costs.remap + costs.putBack
   }
 
@@ -393,6 +407,9 @@ public final class MigrationJob {
     defer {
       succeededBefore += succeeded
       resetCounts()
+    }
+    if let timeline = copies.timeline {
+      showCall(function, succeeded: succeeded, failed: failedPages, in: timeline, now: now)
     }
     memory.vmstat[.pgmigrate_success] += succeeded
     memory.vmstat[.pgmigrate_fail] += failedPages

@@ -4,6 +4,7 @@ import DSAFormat
 import DSAModel
 import MemoryModel
 import PageCopy
+import Timeline
 import Units
 
 /// What a job wants after a step.
@@ -48,6 +49,9 @@ public final class ModelCopy {
   private var spent: Picoseconds = 0
   /// Whatever the run needs to find the thread again.
   public var owner: AnyObject?
+  /// The list's number in a timeline, and the track of its thread.
+  public internal(set) var number = 0
+  var track = 0
 
   public init(machine: CopyMachine) {
     self.machine = machine
@@ -99,7 +103,7 @@ public final class ModelCopy {
         // Whoever has the entries may need this CPU: it sleeps, as idxd_alloc_desc (drivers/dma/idxd/submit.c) does.
         if !job.hasEntries { return sleep(for: .entries, now: now) }
         endWait(now)
-      case .copy(let item): return copy(item)
+      case .copy(let item): return copy(item, now: now)
       case .work:
         if let step = work(now: now) { return step }
       case .done:
@@ -107,6 +111,12 @@ public final class ModelCopy {
         return .done
       }
     }
+  }
+
+  /// Leaves what it did from `start` to `end`, of so many, to the timeline.
+  private func show(_ part: CopyPart, _ start: Picoseconds, _ end: Picoseconds, _ count: @autoclosure () -> Int) {
+    guard let timeline = machine.timeline, timeline.mask.contains(.stages) else { return }
+    timeline.add(TimelineRecord(.copy, start, end, track: track, code: part.rawValue, a: number, b: count()))
   }
 
   private func use(_ time: Picoseconds, _ method: CopyMethod) -> JobStep {
@@ -124,24 +134,26 @@ public final class ModelCopy {
 
   // MARK: The CPU
 
-  private func copy(_ item: Int) -> JobStep {
+  private func copy(_ item: Int, now: Picoseconds) -> JobStep {
     let (old, new) = pairs[item]
     let memory = machine.memory
     machine.frames.forget(new, pages: memory.pages(of: old))
     memory.copyContent(from: old, to: new)
-    return use(
-      machine.links.copy(
-        bytes: memory.pages(of: old) << Page.shift, from: memory.node(of: old), to: memory.node(of: new),
-        cpuBandwidth: machine.costs.copyBandwidth), .cpu)
+    let time = machine.links.copy(
+      bytes: memory.pages(of: old) << Page.shift, from: memory.node(of: old), to: memory.node(of: new),
+      cpuBandwidth: machine.costs.copyBandwidth)
+    show(.copy, now, now + time, memory.pages(of: old))
+    return use(time, .cpu)
   }
 
   // MARK: DSA
 
   private func submit(now: Picoseconds) -> JobStep {
-    for submission in job.submissions { machine.post(submission, of: job, at: now) }
+    for submission in job.submissions { machine.post(submission, of: job, list: number, at: now) }
     let costs = machine.copyCosts
     let time = job.filled * costs.dsaDescriptor + job.submitted * costs.dsaSubmit
     submittedAt = now + time
+    show(.submit, now, now + time, job.submissions.reduce(0) { $0 + $1.slots.count })
     return use(time, .dsa)
   }
 
@@ -223,6 +235,7 @@ public final class ModelCopy {
   private func account(_ now: Picoseconds) {
     guard let start = waitStart else { return }
     spent += now - start
+    if now > start { show(.wait, start, now, 0) }
     if isSpinning { machine.context.timer.engines[CopyMethod.dsa.rawValue].cpuTime += now - start }
     waitStart = now
   }
@@ -259,7 +272,9 @@ public final class ModelCopy {
             copy: self, machine: machine, cpu: cpus.lowerBound + worker, slices: plan.slices(worker: worker),
             item: job.workItem ?? 0), now)
       }
-      return use(plan.workers * machine.copyCosts.mtQueue, .workers)
+      let time = plan.workers * machine.copyCosts.mtQueue
+      show(.queueWork, now, now + time, plan.workers)
+      return use(time, .workers)
     }
     if sharesLeft > 0 {
       return sleep(for: .work, now: now)

@@ -64,7 +64,8 @@ public indirect enum JSONValue: Equatable, Sendable, ExpressibleByStringLiteral,
     }
   }
 
-  private static func quoted(_ value: String) -> String {
+  /// A string as JSON has it, with its quotes.
+  static func quoted(_ value: String) -> String {
     var text = "\""
     for scalar in value.unicodeScalars {
       switch scalar {

@@ -19,6 +19,9 @@ public struct RunFiles {
     files.append(("timer.json", copies.timerJSON.text))
     if zoneinfo { files.append(("zoneinfo", ProcText.zoneinfo(result.memory))) }
     if buddyinfo { files.append(("buddyinfo", ProcText.buddyinfo(result.memory))) }
+    if let timeline = result.timeline {
+      files.append(("timeline.json", TimelineJSON(timeline, version: inputs.version).text))
+    }
     let digests = files.map { ($0.name, Digest(of: $0.text)) }
     files.append(("run.json", RunJSON(result, inputs: inputs).document(files: digests).text))
   }

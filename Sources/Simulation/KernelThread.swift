@@ -2,12 +2,15 @@
 
 import MemoryModel
 import Tiering
+import Timeline
 import Units
 
 /// Runs a node's kswapd on whatever CPU the scheduler gives it.
 final class KernelThread: ThreadBody {
   let kswapd: Kswapd
   private unowned(unsafe) let simulation: Simulation
+  /// Since when it is awake, as far as a timeline wants to know.
+  private var awakeSince: Picoseconds?
   /// Whether it sleeps for a copy: only the copy wakes it then.
   private(set) var sleepsForCopy = false
 
@@ -22,6 +25,7 @@ final class KernelThread: ThreadBody {
 
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
     var t = now
+    if simulation.timeline != nil, awakeSince == nil { awakeSince = now }
     sleepsForCopy = false
     while t < limit {
       if thread.debt > 0 {
@@ -32,9 +36,11 @@ final class KernelThread: ThreadBody {
       case .useCPU(let span): thread.debt += span
       case .sleepUntil(let time):
         thread.state = .sleeping(until: time)
+        fallAsleep(thread, now: t)
         return t
       case .sleep:
         thread.state = .waiting
+        fallAsleep(thread, now: t)
         return t
       case .spin:
         simulation.poll(thread)
@@ -48,5 +54,12 @@ final class KernelThread: ThreadBody {
       if simulation.memory.anyWakePending { return t }
     }
     return t
+  }
+
+  private func fallAsleep(_ thread: ModelThread, now: Picoseconds) {
+    guard let timeline = simulation.timeline, let since = awakeSince else { return }
+    awakeSince = nil
+    guard timeline.mask.contains(.threads) else { return }
+    timeline.add(TimelineRecord(.awake, since, now, track: thread.id))
   }
 }

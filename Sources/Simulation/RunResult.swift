@@ -139,6 +139,8 @@ public struct RunResult {
   /// Whether the run stopped at `sim.max_time`.
   public var isCut = false
   public var footprintPages: Int
+  /// What happened when, if it was asked for (`Simulation.timeline`).
+  public var timeline: TimelineResult?
 
   /// Totals of all tasks.
   public var totals: TaskTotals {

@@ -3,6 +3,7 @@
 // update_deadline, place_entity) and of 5.13 (CFS: check_preempt_wakeup, check_preempt_tick, place_entity).
 
 import MemoryModel
+import Timeline
 import Units
 
 /// One CPU.
@@ -37,6 +38,9 @@ final class Scheduler {
     self.switchCost = switchCost
     for i in cpus.indices { cpus[i].nextTick = tick }
   }
+
+  /// Where CPUs leave which threads they ran; nil, and nothing is kept.
+  var timeline: Timeline?
 
   /// The CPU whose thread is in the middle of a step, and whether a wake asks that thread to give way after it
   /// (TIF_NEED_RESCHED).
@@ -240,6 +244,7 @@ final class Scheduler {
     stepping = nil
     guard let thread = cpus[cpu].current else { return }
     thread.stoppedAt = now
+    if let timeline { timeline.ran(cpu: cpu, thread: thread.id, from: cpus[cpu].clock, to: now) }
     cpus[cpu].busyTime += now - cpus[cpu].clock
     cpus[cpu].clock = now
     // Nice -20 weighs 88761 / 1024 (sched_prio_to_weight).

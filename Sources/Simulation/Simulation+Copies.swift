@@ -67,7 +67,7 @@ extension Simulation {
 
   private func copyWorker(ofCPU cpu: Int) -> (CopyWorker, ModelThread) {
     if let known = copyWorkers[cpu] { return known }
-    let worker = CopyWorker()
+    let worker = CopyWorker(timeline: timeline)
     let thread = ModelThread(
       id: threads.count, name: "kworker/\(cpu):1H", body: worker, allowed: (0..<hardware.cpus).map { $0 == cpu },
       isKernel: true, isUrgent: true)

@@ -7,6 +7,7 @@ import MemoryModel
 import Migration
 import Sysctl
 import Tiering
+import Timeline
 import Units
 import Workload
 
@@ -52,7 +53,7 @@ public final class Simulation {
   var lookahead: Picoseconds = .max
 
   var now: Picoseconds = 0
-  private var epochStart: Picoseconds = 0
+  private(set) var epochStart: Picoseconds = 0
   private var nextEvent = 0
   private var nextListStats: Picoseconds = 0
   private var nextDrain: Picoseconds = 0
@@ -67,6 +68,14 @@ public final class Simulation {
   private var userThreads: [Unmanaged<UserThread>] = []
   /// Trace sources, opened when the run was set up: by task.
   var traceSources: [Int: any AccessSource] = [:]
+
+  /// Where the run leaves what happens when; nil, and nothing is kept. Set before `run`.
+  public var timeline: Timeline? {
+    didSet {
+      copies.timeline = timeline
+      scheduler.timeline = timeline
+    }
+  }
 
   /// Progress of the run for whoever shows it: modelled time and accesses done of all that are known to come.
   public var onProgress: ((_ time: Picoseconds, _ done: Int, _ total: Int) -> Void)?
@@ -254,6 +263,7 @@ public final class Simulation {
         return
       }
       // Nobody runs: go straight to the timer.
+      if let timeline { noteNodes(in: timeline, until: timer) }
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
       copies.endEpoch()
       epochStart = timer
@@ -363,6 +373,7 @@ public final class Simulation {
   private func endEpoch() {
     // Without counting references: two atomic operations a thread would be a fifth of an epoch.
     for thread in userThreads { thread._withUnsafeGuaranteedRef { $0.foldCounts() } }
+    if let timeline { noteNodes(in: timeline, until: now) }
     links.endEpoch(elapsed: now - epochStart)
     copies.endEpoch()
     epochStart = now
@@ -425,7 +436,8 @@ public final class Simulation {
     warnWithoutDemotionMark()
     warnOfEventsAhead()
     warnOfCopies()
-    let result = RunResult(
+    if let timeline { finish(timeline) }
+    var result = RunResult(
       workload: spec.name, elapsed: now, tasks: programs.map(\.result),
       processes: spaces.map {
         ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
@@ -436,6 +448,7 @@ public final class Simulation {
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
       isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
+    result.timeline = timeline.map { timelineResult($0) }
     return result
   }
 

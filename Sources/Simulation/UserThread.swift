@@ -419,6 +419,7 @@ final class UserThread: ThreadBody {
       let isolation = simulation.costs.isolate
       use(.promotion, isolation)
       simulation.trace.addIsolation(isolation, .numaMisplaced)
+      job.noteIsolation(at: now + trap, time: isolation)
       stage = .promoting
     }
   }

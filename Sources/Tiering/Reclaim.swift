@@ -263,6 +263,7 @@ final class NodeShrinker {
     job.start(
       UnsafeBufferPointer(start: demote + (count - demoting), count: demoting), to: target, reason: .demotion,
       mode: .async, runningCPUs: runningCPUs, caller: caller, isConcurrent: knobs.concurToDemote)
+    job.noteIsolation(at: now, time: demoting * costs.reclaimPage)
     phase = .migrate
     return time
   }

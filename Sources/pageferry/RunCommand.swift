@@ -23,9 +23,11 @@ struct RunCommand: ParsableCommand {
           -p sysctl/profiles/tiering-v6.12.conf --set hw.node0.size=10%
         pageferry run workloads/moving.cfg --set hw.node0.size=16M
         pageferry run workloads/quick.yaml --set sim.start_delay=37ms --out later --json
+        pageferry run workloads/demo.yaml -p sysctl/profiles/tpp.conf --timeline 1.2s:1.21s
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
-      trace.txt and host.json. Equal inputs give equal bytes in all of them but host.json.
+      trace.txt and host.json; with --timeline also timeline.json (docs/timeline.md). Equal inputs give equal bytes in all \
+      of them but host.json.
       """)
 
   @Argument(help: ArgumentHelp("The workload file.", valueName: "workload.yaml"))
@@ -50,6 +52,8 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Add buddyinfo to the run directory: free blocks at the end, as in /proc/buddyinfo.")
   var buddyinfo = false
 
+  @OptionGroup var timeline: TimelineOptions
+
   func validate() throws {
     if out?.isEmpty == true { throw ValidationError("--out: the name of the run directory is empty; name a directory") }
   }
@@ -62,6 +66,7 @@ struct RunCommand: ParsableCommand {
     do throws(RunError) {
       simulation = try Simulation(spec, tree: tree)
     } catch { throw Failure(message: "\(error)", status: error.kind == .trace ? .failure : .usage) }
+    simulation.timeline = try timeline.timeline()
     // After the traces were opened: an error there names the workload's line.
     let inputs = try RunInputs(version: Pageferry.versionText, tree: tree, spec: spec)
 
