@@ -266,6 +266,29 @@ private let isMissing: Bool = {
     #expect(killed.records.filter(\.isWrite).count >= 1000)
   }
 
+  @Test(arguments: [false, true]) func `an instruction that valgrind does not know is the program's`(
+    _ instructions: Bool
+  ) throws {
+    let scratch = try Scratch()
+    let program = try build(
+      """
+      #include <signal.h>
+      #include <unistd.h>
+      static void handle(int number) { _exit(7); }
+      int main(int count, char **arguments) {
+        if (count > 1) signal(SIGILL, handle);
+        // vaddps of AVX-512.
+        __asm__ volatile(".byte 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc1");
+        return 0;
+      }
+      """, scratch)
+    for (command, end) in [([program], ProcessEnd.signal(4)), ([program, "handle"], .status(7))] {
+      let own = try record(.own, command, scratch) { $0.instructions = instructions }
+      // A later valgrind may know it.
+      #expect((own.result.end == end || own.result.end == .status(0)) && !own.result.isCut)
+    }
+  }
+
   @Test func `a trace that is full ends the program`() throws {
     let scratch = try Scratch()
     let program = try build("static volatile int mark; int main(void) { for (;;) mark++; }", scratch)

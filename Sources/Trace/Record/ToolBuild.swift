@@ -22,7 +22,7 @@ struct ToolBuild {
   static let title = "pageferry's tool"
   private static let platform = "amd64-linux"
   private static let compilers = ["cc", "gcc", "clang"]
-  /// Valgrind's own flags for its tools (Makefile.all.am, AM_CFLAGS_BASE and AM_FLAG_M3264_AMD64_LINUX). A tool has no C library.
+  /// Valgrind's own flags for its tools (Makefile.all.am, AM_CFLAGS_BASE and AM_CFLAGS_AMD64_LINUX). A tool has no C library.
   private static let compileFlags = [
     "-m64", "-O2", "-std=gnu99", "-fno-stack-protector", "-fno-strict-aliasing", "-fno-builtin", "-fomit-frame-pointer",
     "-fno-pic", "-DVGA_amd64=1", "-DVGO_linux=1", "-DVGP_amd64_linux=1", "-DVGPV_amd64_linux_vanilla=1",

@@ -179,7 +179,8 @@ static IRSB *pf_instrument(
     if (s == NULL || s->tag == Ist_NoOp) continue;
     switch (s->tag) {
     case Ist_IMark:
-      pf_wait(out, PF_FETCH, pf_word(s->Ist.IMark.addr), s->Ist.IMark.len, NULL);
+      // One that valgrind does not know has no length; it ends in SIGILL.
+      pf_wait(out, PF_FETCH, pf_word(s->Ist.IMark.addr), s->Ist.IMark.len == 0 ? 1 : s->Ist.IMark.len, NULL);
       break;
     case Ist_WrTmp: {
       IRExpr *data = s->Ist.WrTmp.data;
