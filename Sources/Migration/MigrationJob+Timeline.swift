@@ -45,6 +45,7 @@ extension MigrationJob {
   public func noteIsolation(at start: Picoseconds, time: Picoseconds) {
     guard let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
     timeline.migrationBegins(at: start)
+    if start >= timeline.span.upperBound { return }
     shown.from = start
     timeline.add(
       TimelineRecord(
@@ -57,7 +58,11 @@ extension MigrationJob {
   func showStep(in timeline: Timeline, now: Picoseconds) {
     guard timeline.mask.contains(.stages) else { return }
     timeline.migrationBegins(at: now)
-    if shown.from == nil { shown.from = now }
+    if shown.from == nil {
+      // Nothing of a call behind the window is looked at.
+      if now >= timeline.span.upperBound { return }
+      shown.from = now
+    }
     endStage(in: timeline, at: now)
     shown.cursor = max(now, shown.cursor)
     switch phase {
@@ -73,7 +78,7 @@ extension MigrationJob {
 
   /// A stage begins where the last one ends, and takes its CPU time, as far as is known.
   func show(_ stage: MigrateStage, _ time: Picoseconds) {
-    guard let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
+    guard shown.from != nil, let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
     let record = TimelineRecord(
       .stage, shown.cursor, shown.cursor + time, track: caller.track, code: UInt8(stage.rawValue),
       reason: UInt8(reason.rawValue), a: time)
