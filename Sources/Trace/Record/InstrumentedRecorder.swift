@@ -44,7 +44,8 @@ public struct InstrumentedRecorder: Sendable {
     provenance.shorten(to: TraceFormat.maxProvenanceBytes - TraceFormat.maxFilterNoteBytes)
     let rings = try SharedRings(file: command[0])
     let writer = try TraceWriter(
-      path: output, layout: options.layout(), provenance: provenance, reading: nil, guarding: guarding)
+      path: output, layout: options.layout(), provenance: provenance, level: options.level, reading: nil,
+      guarding: guarding)
     var builder = try RecordBuilder(writer: writer, options: options)
     let process = ChildProcess(guarding: processGuard)
     do throws(TraceError) {
