@@ -76,13 +76,16 @@ let package = Package(
         "Units",
       ]),
     .target(
+      name: "Charts", dependencies: ["Report", "Simulation", "Migration", "PageCopy", "Plot", "Sysctl"]),
+    .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Validation", "Calibration", "Workload", "Trace", "Tiering", "Migration", "PageCopy",
+        "Simulation", "Report", "Charts", "Plot", "Validation", "Calibration", "Workload", "Trace", "Tiering",
+        "Migration", "PageCopy",
         "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -103,6 +106,8 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
+    .testTarget(
+      name: "ChartsTests", dependencies: ["Charts", "Plot", "Report", "Simulation", "Workload", "Sysctl"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),

@@ -71,6 +71,9 @@ struct PlotTextTests {
     #expect(Set(PlotColor.all.map(\.name)).count == PlotColor.all.count)
     #expect(Set(PlotColor.all.map(\.light)).count == PlotColor.all.count)
     #expect(Set(PlotColor.all.map(\.dark)).count == PlotColor.all.count)
-    #expect(Set([PlotColor.cpu, .workers, .dsa]).isDisjoint(with: [PlotColor.tier(0), .tier(1)]))
+    let meanings = [PlotColor.cpu, .workers, .dsa, .tier(0), .tier(1), .tier(2), .tier(3), .grid]
+    #expect(Set(meanings).count == meanings.count)
+    #expect(
+      Set((0..<8).map(PlotColor.series)).isDisjoint(with: meanings) && Set((0..<8).map(PlotColor.series)).count == 8)
   }
 }
