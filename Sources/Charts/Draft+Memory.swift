@@ -86,7 +86,7 @@ extension ReportCharts.Draft {
         let tier = one.run.document.machine.nodes[node].tier
         curves.append(
           Chart.Curve(
-            label: label(number, "used, tier \(tier)"), color: color(number, single: .tier(tier)),
+            label: label(number, "used (tier \(tier))"), color: color(number, single: .tier(tier)),
             stroke: isSingle ? .area : .line,
             points: one.level(free, unit: time).map { ($0.x, $0.y.map { max(managed - $0, 0) / managed * 100 }) }))
       }

@@ -40,16 +40,35 @@ public enum HeatText {
   public static func text(_ heat: HeatMap) -> String {
     var columns = ["time_ms", "first_page", "pages", "looked_at"]
     columns += (0..<heat.tiers).map { "tier\($0)" }
-    var text = (columns + ["accesses"]).joined(separator: ",") + "\n"
+    var bytes = Array(((columns + ["accesses"]).joined(separator: ",") + "\n").utf8)
+    bytes.reserveCapacity(bytes.count + heat.columns.count * heat.blocks * 40)
+    // Some ten thousand lines: what is the same in each column is made once.
+    let places = (0..<heat.blocks).map { block in
+      Array(",\(block * heat.blockPages),\(heat.pages(block: block)),\(heat.lookedAt(block: block))".utf8)
+    }
     for column in heat.columns {
-      let time = Decimal.fixed(column.time / Picoseconds.microsecond, places: 3)
+      let time = Array(Decimal.fixed(column.time / Picoseconds.microsecond, places: 3).utf8)
       for block in 0..<heat.blocks {
-        text += "\(time),\(block * heat.blockPages),\(heat.pages(block: block)),\(heat.lookedAt(block: block))"
-        for tier in 0..<heat.tiers { text += ",\(column.mapped[block * heat.tiers + tier])" }
-        text += ",\(column.accesses[block] * heat.accessesPerSample)\n"
+        bytes += time
+        bytes += places[block]
+        for tier in 0..<heat.tiers { append(Int(column.mapped[block * heat.tiers + tier]), to: &bytes) }
+        append(column.accesses[block] * heat.accessesPerSample, to: &bytes)
+        bytes.append(0x0A)
       }
     }
-    return text
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// A comma and a number that is not negative.
+  private static func append(_ value: Int, to bytes: inout [UInt8]) {
+    bytes.append(0x2C)
+    let start = bytes.count
+    var rest = value
+    repeat {
+      bytes.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
+      rest /= 10
+    } while rest > 0
+    bytes[start...].reverse()
   }
 }
 

@@ -123,22 +123,25 @@ struct HeatSampler {
     let places = max(part / HeatSampler.run, 1)
     let place = pages > HeatSampler.probes ? taken * 7 % places : 0
     let table = memory.table
-    for run in 0..<runs {
-      let from =
-        first + (pages > HeatSampler.probes ? run * part / HeatSampler.run * HeatSampler.run : run * HeatSampler.run)
-        + place * HeatSampler.run
-      let to = min(from + HeatSampler.run, first + pages)
-      let huge = table.pmd[from >> Page.hugeOrder]
-      if huge != 0 {
-        guard huge & PTE.present != 0 else { continue }
-        mapped[block * map.tiers + tierOfNode[Int(huge & PTE.nodeMask)]] += UInt16(to - from)
-        continue
+    // By node: entries have four bits for it.
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 16) { counts in
+      counts.initialize(repeating: 0)
+      for run in 0..<runs {
+        let from =
+          first + (pages > HeatSampler.probes ? run * part / HeatSampler.run * HeatSampler.run : run * HeatSampler.run)
+          + place * HeatSampler.run
+        let to = min(from + HeatSampler.run, first + pages)
+        let huge = table.pmd[from >> Page.hugeOrder]
+        if huge != 0 {
+          counts[Int(huge & PTE.nodeMask)] += huge & PTE.present != 0 ? to - from : 0
+          continue
+        }
+        for slot in from..<to {
+          let entry = table.hot[slot]
+          counts[Int(entry & PTE.nodeMask)] += Int(entry >> 7)
+        }
       }
-      for slot in from..<to {
-        let entry = table.hot[slot]
-        guard entry & PTE.present != 0 else { continue }
-        mapped[block * map.tiers + tierOfNode[Int(entry & PTE.nodeMask)]] += 1
-      }
+      for (node, tier) in tierOfNode.enumerated() { mapped[block * map.tiers + tier] += UInt16(counts[node]) }
     }
   }
 }

@@ -50,23 +50,39 @@ struct BrowserTests {
         return { id: figure.id, marks: shapes.filter(e => { const r = e.getBoundingClientRect(); return r.width + r.height > 0 })
           .length, clipped, fontPixels: text.getBoundingClientRect().height };
       });
-      const root = document.documentElement;
-      document.body.textContent = 'MEASURES' + JSON.stringify({ width: innerWidth, scrollWidth: root.scrollWidth, figures })
-        + 'END';
+      parent.postMessage({ width: innerWidth, scrollWidth: document.documentElement.scrollWidth, figures }, '*');
     });</script></body>
     """
 
+  /// Widths that are looked at, in CSS pixels. A window cannot be as narrow as the second one; a frame can.
+  static let widths = [1280, 390]
+
+  /// The page in a frame of each width; what the frames measure is the text of the outer page, in the order of the widths.
+  static let frames =
+    """
+    <body><script>
+      const measures = [];
+      addEventListener('message', message => {
+        measures.push(message.data);
+        if (measures.length < \(widths.count)) return;
+        measures.sort((a, b) => b.width - a.width);
+        document.body.textContent = 'MEASURES' + JSON.stringify(measures) + 'END';
+      });
+    </script>
+    """
+    + widths.map { "<iframe src=\"measured.html\" style=\"border:0;width:\($0)px;height:9000px\"></iframe>\n" }.joined()
+    + "</body>"
+
   /// Runs Chromium; its standard output and error.
-  static func open(_ page: String, width: Int, scratch: String, _ arguments: [String]) throws -> (
-    out: String, error: String
-  ) {
+  static func open(_ page: String, scratch: String) throws -> (out: String, error: String) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try #require(chromium))
     process.arguments =
       [
         "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=\(scratch)/profile",
-        "--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=\(width),2000",
-      ] + arguments + ["file://\(page)"]
+        "--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1280,2000", "--dump-dom",
+        "file://\(page)",
+      ]
     for name in ["out", "error"] { _ = FileManager.default.createFile(atPath: "\(scratch)/\(name)", contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/out"))
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch + "/error"))
@@ -90,20 +106,23 @@ struct BrowserTests {
         let measured = page.replacing(#/<meta http-equiv="Content-Security-Policy"[^>]*>/#, with: "")
           .replacing("</body>", with: BrowserTests.script)
         try measured.write(toFile: folder + "/measured.html", atomically: true, encoding: .utf8)
-        for width in [1280, 390] {
-          let plain = try BrowserTests.open(folder + "/page.html", width: width, scratch: folder, ["--dump-dom"])
-          #expect(!plain.error.contains("CONSOLE"), "\(plain.error)")
-          #expect(plain.out.contains("</footer>"))
-          let dom = try BrowserTests.open(folder + "/measured.html", width: width, scratch: folder, ["--dump-dom"]).out
-          let json = try #require(dom.firstMatch(of: #/MEASURES(.*)END/#)).output.1
-            .replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&amp;", with: "&")
-          let measures = try JSONDecoder().decode(Measures.self, from: Data(json.utf8))
-          #expect(measures.width == width && measures.scrollWidth <= width, "\(width)")
+        try BrowserTests.frames.write(toFile: folder + "/frames.html", atomically: true, encoding: .utf8)
+
+        let plain = try BrowserTests.open(folder + "/page.html", scratch: folder)
+        #expect(!plain.error.contains("CONSOLE"), "\(plain.error)")
+        #expect(plain.out.contains("</footer>"))
+        let dom = try BrowserTests.open(folder + "/frames.html", scratch: folder).out
+        let json = try #require(dom.firstMatch(of: #/MEASURES(.*)END/#)).output.1
+          .replacing("&lt;", with: "<").replacing("&gt;", with: ">").replacing("&amp;", with: "&")
+        let all = try JSONDecoder().decode([Measures].self, from: Data(json.utf8))
+        #expect(all.map(\.width) == BrowserTests.widths)
+        for measures in all {
+          #expect(measures.scrollWidth <= measures.width)
           #expect(measures.figures.map(\.id) == charts.charts.map(\.id))
           for figure in measures.figures {
-            #expect(figure.marks > 0, "\(figure.id) at \(width)")
-            #expect(figure.clipped == [], "\(figure.id) at \(width)")
-            #expect(figure.fontPixels > 9, "\(figure.id) at \(width)")
+            #expect(figure.marks > 0, "\(figure.id) at \(measures.width)")
+            #expect(figure.clipped == [], "\(figure.id) at \(measures.width)")
+            #expect(figure.fontPixels > 9, "\(figure.id) at \(measures.width)")
           }
         }
       }
