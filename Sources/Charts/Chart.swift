@@ -37,12 +37,12 @@ public struct Chart {
       size: PlotSize(width: 480, height: Int(260 * stretch) + 20 * rows))
   }
 
-  /// The figure for a page, which has title and legend in its text. A figure keeps the size of its text in both widths.
-  func svg(_ gnuplot: Gnuplot, isNarrow: Bool) throws(PlotError) -> Data {
-    let height = isNarrow ? 270 * stretch : isWide ? 330 * max(stretch, 1) : 300 * stretch
-    return try gnuplot.render(
-      "unset key\n" + commands, as: .svg,
-      size: PlotSize(width: isNarrow ? 350 : isWide ? 1200 : 600, height: Int(height)))
+  /// The figure for a page, which has title and legend in its text: for two columns and for a narrow screen, so that its text
+  /// has the same size in both.
+  func svgs(_ gnuplot: Gnuplot) throws(PlotError) -> [Data] {
+    let wide = PlotSize(width: isWide ? 1200 : 600, height: Int(isWide ? 330 * max(stretch, 1) : 300 * stretch))
+    return try gnuplot.svg(
+      "unset key\n" + commands, sizes: [wide, PlotSize(width: 350, height: Int(270 * stretch))])
   }
 }
 

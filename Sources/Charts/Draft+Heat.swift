@@ -18,7 +18,7 @@ extension ReportCharts.Draft {
     let first = try table.column("first_page")
     let pages = try table.column("pages")
     let lookedAt = try table.column("looked_at")
-    let accesses = try table.column("accesses")
+    let counts = try table.column("accesses")
     var tiers: [[Double]] = []
     while table.has("tier\(tiers.count)") { tiers.append(try table.column("tier\(tiers.count)")) }
     // The first column is of the moment 0, when nothing has been accessed.
@@ -28,9 +28,13 @@ extension ReportCharts.Draft {
       throw CSVTable.damaged(table.path, table.rows + 1, "the last moment has not all blocks")
     }
     let columns = table.rows / blocks
+    // Moments are not equally far apart: nothing is looked at while nobody runs.
+    let rates = counts.indices.map { row in
+      row < blocks ? 0 : counts[row] / max(times[row] - times[row - blocks], 1e-9)
+    }
     let end = Double(run.document.elapsedPs) / 1e9
     let width = end / Double(columns - 1)
-    let map = Cells(first: first, pages: pages, lookedAt: lookedAt, accesses: accesses, tiers: tiers)
+    let map = Cells(first: first, pages: pages, lookedAt: lookedAt, rates: rates, tiers: tiers)
     let unit = AxisUnit.bytes((first[blocks - 1] + pages[blocks - 1]) * 4096)
     let blockBytes = pages[0] * 4096
     let hottest = map.hottest
@@ -63,7 +67,7 @@ extension ReportCharts.Draft {
       id: isSingle ? "heat" : "heat-\(number + 1)",
       title: isSingle ? "Where pages are, and where accesses go" : run.name,
       caption:
-        "Address is the place in the page table, region after region. A block of \(size(blockBytes)) has the colour of the tier its mapped pages are on, mixed where they are on several; blank where nothing is mapped. The stronger, the more accesses (logarithmic). Of a block up to 256 pages are looked at, and one access in 61 is counted.",
+        "Address is the place in the page table, region after region. A block of \(size(blockBytes)) has the colour of the tier its mapped pages are on, mixed where they are on several; blank where nothing is mapped. The stronger, the more accesses a page and second (logarithmic). Of a block up to 256 pages are looked at, and one access in 61 is counted.",
       csv: String(decoding: table.bytes, as: UTF8.self), keys: keys, commands: script + "\n")
     chart.stretch = 1.25
     chart.isWide = isSingle
@@ -80,12 +84,13 @@ extension ReportCharts.Draft {
     let first: [Double]
     let pages: [Double]
     let lookedAt: [Double]
-    let accesses: [Double]
+    /// Accesses a millisecond.
+    let rates: [Double]
     let tiers: [[Double]]
 
-    /// Accesses a page of the hottest cell, outliers left out: the 99th percentile of cells with any.
+    /// Accesses a page and millisecond of the hottest cell, outliers left out: the 99th percentile of cells with any.
     var hottest: Double {
-      let some = accesses.indices.filter { accesses[$0] > 0 }.map { accesses[$0] / max(pages[$0], 1) }.sorted()
+      let some = rates.indices.filter { rates[$0] > 0 }.map { rates[$0] / max(pages[$0], 1) }.sorted()
       return some.isEmpty ? 1 : max(some[min(some.count * 99 / 100, some.count - 1)], 1e-9)
     }
 
@@ -101,7 +106,7 @@ extension ReportCharts.Draft {
         }
       }
       // A cold cell is a third as strong as the hottest; one with few mapped pages is paler in proportion, but seen.
-      let heat = min(log2(1 + 31 * min(accesses[row] / max(pages[row], 1) / hottest, 1)) / 5, 1)
+      let heat = min(log2(1 + 31 * min(rates[row] / max(pages[row], 1) / hottest, 1)) / 5, 1)
       let share = 0.4 + 0.6 * min(mapped / max(lookedAt[row], 1), 1)
       let alpha = (0.3 + 0.7 * heat) * share
       return parts.map { String(Int($0.rounded())) }.joined(separator: " ") + " \(Int((alpha * 255).rounded()))"

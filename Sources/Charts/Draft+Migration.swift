@@ -110,60 +110,75 @@ extension ReportCharts.Draft {
 
   // MARK: Copies
 
-  /// Sizes, latencies and devices.
+  /// Sizes, latencies, bytes over time; devices. One run has its engines in one chart, several have a chart for each engine.
   func copies() throws(ReportError) -> [Chart] {
     var charts: [Chart] = []
+    let groups = isSingle ? [CopyMethod.allCases] : CopyMethod.allCases.map { [$0] }
     for (measure, title, label) in [
       ("pages", "Copy sizes", "base pages a call"), ("ns", "Copy latencies", "time of a call"),
     ] {
-      var histograms: [Chart.Bins] = []
-      for (number, one) in series.enumerated() {
-        let table = one.run.copies
-        let (from, below, calls) = (try table.column("from"), try table.column("below"), try table.column("calls"))
-        for method in CopyMethod.allCases {
-          let rows = (0..<table.rows).filter { table.words[0][$0] == method.name && table.words[1][$0] == measure }
-          guard !rows.isEmpty else { continue }
-          histograms.append(
-            Chart.Bins(
-              label: isSingle ? method.label : "\(one.run.name), \(method.label)",
-              color: isSingle ? method.color : PlotColor.series(number),
-              bins: rows.map { (from: from[$0], below: below[$0], count: calls[$0]) }))
+      for methods in groups {
+        var histograms: [Chart.Bins] = []
+        for (number, one) in series.enumerated() {
+          for method in methods {
+            guard let bins = try bins(one.run.copies, method, measure) else { continue }
+            histograms.append(
+              Chart.Bins(
+                label: self.label(number, method.label), color: color(number, single: method.color), bins: bins))
+          }
         }
+        guard !histograms.isEmpty else { continue }
+        let what = measure == "pages" ? "by the base pages they copied" : "from their beginning to their end"
+        charts.append(
+          Chart.histogram(
+            id: (measure == "pages" ? "copy-sizes" : "copy-latencies") + suffix(methods),
+            title: title + titleSuffix(methods),
+            caption:
+              "Calls of each copy engine, lists and single pages, \(what). A bin is a quarter of a power of two.",
+            xName: measure, xLabel: label, isBinary: measure == "pages", histograms))
       }
-      guard !histograms.isEmpty else { continue }
-      charts.append(
-        Chart.histogram(
-          id: measure == "pages" ? "copy-sizes" : "copy-latencies", title: title,
-          caption:
-            "Calls of each copy engine, lists and single pages, \(measure == "pages" ? "by the base pages they copied" : "from their beginning to their end"). A bin is a quarter of a power of two.",
-          xName: measure, xLabel: label, isBinary: measure == "pages", histograms))
     }
-    charts += try engines()
+    for methods in groups {
+      let curves = try engines(methods)
+      guard !curves.isEmpty else { continue }
+      charts.append(
+        self.curves(
+          id: "engines" + suffix(methods), title: "Copied by \(isSingle ? "each engine" : methods[0].label)",
+          caption: "Bytes copied between two samples.", yName: "mib_per_s", yLabel: "MiB/s", curves))
+    }
     return charts + (try devices())
   }
 
-  /// Bytes that each engine copied, over time.
-  private func engines() throws(ReportError) -> [Chart] {
+  private func suffix(_ methods: [CopyMethod]) -> String {
+    isSingle ? "" : "-" + methods[0].name.replacing("_", with: "-")
+  }
+
+  private func titleSuffix(_ methods: [CopyMethod]) -> String { isSingle ? "" : ": \(methods[0].label)" }
+
+  /// Bins of copies.csv; nil when the engine had no calls.
+  private func bins(_ table: CSVTable, _ method: CopyMethod, _ measure: String) throws(ReportError)
+    -> [(from: Double, below: Double, count: Double)]?
+  {
+    let (from, below, calls) = (try table.column("from"), try table.column("below"), try table.column("calls"))
+    let rows = (0..<table.rows).filter { table.words[0][$0] == method.name && table.words[1][$0] == measure }
+    return rows.isEmpty ? nil : rows.map { (from: from[$0], below: below[$0], count: calls[$0]) }
+  }
+
+  /// Bytes that engines copied, over time.
+  private func engines(_ methods: [CopyMethod]) throws(ReportError) -> [Chart.Curve] {
     var curves: [Chart.Curve] = []
     for (number, one) in series.enumerated() {
-      for method in CopyMethod.allCases {
+      for method in methods {
         let bytes = try one.run.machine.column("\(method.name)_bytes")
         guard bytes.last ?? 0 > 0 else { continue }
         let growth = one.growth(bytes)
         curves.append(
           Chart.Curve(
-            label: isSingle ? method.label : "\(one.run.name), \(method.label)",
-            color: isSingle ? method.color : PlotColor.series(number),
-            stroke: !isSingle && method == .cpu ? .dashed : .line,
+            label: label(number, method.label), color: color(number, single: method.color),
             points: one.between(unit: time) { i, span in growth[i] / Double(1 << 20) / (span / 1000) }, isSteps: true))
       }
     }
-    guard !curves.isEmpty else { return [] }
-    return [
-      self.curves(
-        id: "engines", title: "Copied by each engine", caption: "Bytes copied between two samples, by engine.",
-        yName: "mib_per_s", yLabel: "MiB/s", curves)
-    ]
+    return curves
   }
 
   /// Busy devices and descriptors in them: the mean of the devices that had work, and the least and most of any.

@@ -120,8 +120,7 @@ public struct ReportPage {
       }
       html += "</ul>\n"
     }
-    for (suffix, isNarrow) in [("w", false), ("n", true)] {
-      let svg = try chart.svg(gnuplot, isNarrow: isNarrow)
+    for (suffix, svg) in zip(["w", "n"], try chart.svgs(gnuplot)) {
       html += "<div class=\"\(suffix)\">"
       html +=
         InlineSVG.element(svg, id: "\(chart.id)-\(suffix)", title: "\(chart.title). \(chart.caption)") + "</div>\n"

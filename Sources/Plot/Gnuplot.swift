@@ -43,7 +43,34 @@ public struct Gnuplot: Sendable {
   /// - Returns: the bytes of the file.
   /// - Throws: what gnuplot said, when it refused the script or drew nothing.
   public func render(_ script: String, as format: PlotFormat, size: PlotSize) throws(PlotError) -> Data {
-    let text = Gnuplot.terminal(format, size) + Gnuplot.style + script + "\n"
+    try run(Gnuplot.terminal(format, size) + Gnuplot.style + script + "\n", drawing: format)
+  }
+
+  /// Draws a figure as SVG in several sizes; its data are read once.
+  ///
+  /// - Returns: a file for each size.
+  public func svg(_ script: String, sizes: [PlotSize]) throws(PlotError) -> [Data] {
+    guard let first = sizes.first else { return [] }
+    let others = sizes.dropFirst().map { Gnuplot.terminal(.svg, $0) + "replot\n" }.joined()
+    let all = try run(Gnuplot.terminal(.svg, first) + Gnuplot.style + script + "\n" + others, drawing: .svg)
+    var files: [Data] = []
+    var rest = all[...]
+    // One behind another, each with a head.
+    let head = Data("<?xml".utf8)
+    while let next = rest.dropFirst().range(of: head) {
+      files.append(Data(rest[..<next.lowerBound]))
+      rest = rest[next.lowerBound...]
+    }
+    files.append(Data(rest))
+    guard files.count == sizes.count else {
+      throw PlotError(
+        "gnuplot drew \(files.count) figures and not \(sizes.count)", fix: "please report the fault")
+    }
+    return files
+  }
+
+  /// Runs a whole script.
+  private func run(_ text: String, drawing format: PlotFormat) throws(PlotError) -> Data {
     // Files without a name: no pipe that could fill up, and nothing is left behind.
     let input = try Gnuplot.scratch()
     let output = try Gnuplot.scratch()

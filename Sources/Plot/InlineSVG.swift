@@ -10,6 +10,7 @@ public enum InlineSVG {
   /// - Returns: the `svg` element. What was black has the text's colour, colours of `PlotColor` are their custom properties.
   public static func element(_ svg: Data, id: String, title: String) -> String {
     var page = "<svg id=\"\(id)\" role=\"img\" aria-label=\"\(escaped(title))\""
+    let rules = Rules()
     var isInside = false
     var isTitle = false
     // gnuplot escapes text, so that angle brackets are those of tags.
@@ -27,30 +28,41 @@ public enum InlineSVG {
         isTitle = false
         page += text
       } else if isInside {
-        page += "<" + attributes(tag, id: id) + ">" + text
+        page += "<" + rules.attributes(tag, id: id) + ">" + text
       }
     }
     return page.replacing(#/<g fill="none"[^>]*>\s*<\/g>\s*/#, with: "")
   }
 
-  /// A tag with its names and colours replaced.
-  private static func attributes(_ tag: String, id: String) -> String {
-    guard !tag.hasPrefix("/"), !tag.hasPrefix("image") else { return tag }
-    // Coordinates come last in a path.
-    let cut = tag.range(of: " d='")?.lowerBound ?? tag.endIndex
-    var head = String(tag[..<cut])
-    head = head.replacing(#/ id=(['"])/#) { " id=\($0.output.1)\(id)-" }
-    head = head.replacing(#/xlink:href=(['"])#/#) { "xlink:href=\($0.output.1)#\(id)-" }
-    head = head.replacing("url(#", with: "url(#\(id)-").replacing(" font-family=\"sans-serif\"", with: "")
-    head = head.replacing("'black'", with: "'currentColor'").replacing("fill=\"black\"", with: "fill=\"currentColor\"")
-    head = head.replacing(#/ color="[^"]*"/#, with: "")
-    head = head.replacing(#/rgb\( *([0-9]+), *([0-9]+), *([0-9]+)\)/#) { match in
-      let parts = [match.output.1, match.output.2, match.output.3].map { UInt32($0) ?? 0 }
-      let value = parts[0] << 16 | parts[1] << 8 | parts[2]
-      if value == 0 { return "currentColor" }
-      return PlotColor.all.first { $0.light == value }.map { "var(--plot-\($0.name))" } ?? String(match.output.0)
+  /// What is replaced in tags; made once a figure.
+  private struct Rules {
+    let name = #/ id=(['"])/#
+    let use = #/xlink:href=(['"])#/#
+    let pen = #/ color="[^"]*"/#
+    let color = #/rgb\( *([0-9]+), *([0-9]+), *([0-9]+)\)/#
+
+    /// A tag with its names and colours replaced.
+    func attributes(_ tag: String, id: String) -> String {
+      guard !tag.hasPrefix("/"), !tag.hasPrefix("image") else { return tag }
+      // Coordinates come last in a path and a polygon.
+      let cut = tag.range(of: " d='")?.lowerBound ?? tag.range(of: " points = '")?.lowerBound ?? tag.endIndex
+      var head = String(tag[..<cut])
+      if head.contains(" id=") { head = head.replacing(name) { " id=\($0.output.1)\(id)-" } }
+      if head.contains("xlink:href=") { head = head.replacing(use) { "xlink:href=\($0.output.1)#\(id)-" } }
+      head = head.replacing("url(#", with: "url(#\(id)-").replacing(" font-family=\"sans-serif\"", with: "")
+      head = head.replacing("'black'", with: "'currentColor'").replacing(
+        "fill=\"black\"", with: "fill=\"currentColor\"")
+      if head.contains(" color=\"") { head = head.replacing(pen, with: "") }
+      if head.contains("rgb(") {
+        head = head.replacing(color) { match in
+          let parts = [match.output.1, match.output.2, match.output.3].map { UInt32($0) ?? 0 }
+          let value = parts[0] << 16 | parts[1] << 8 | parts[2]
+          if value == 0 { return "currentColor" }
+          return PlotColor.all.first { $0.light == value }.map { "var(--plot-\($0.name))" } ?? String(match.output.0)
+        }
+      }
+      return head + tag[cut...]
     }
-    return head + tag[cut...]
   }
 
   /// A text between tags or in an attribute.

@@ -90,6 +90,7 @@ struct ChartTests {
       #expect(bars.csv.contains("\n\"b, c\",\"b, c\","))
       let hits = try #require(charts.charts.first { $0.id == "hits" })
       #expect(hits.keys.map(\.label) == ["a", "b, c"] && hits.keys[0].color != hits.keys[1].color)
+      #expect(ids.contains("copy-sizes-cpu") && ids.contains("engines-cpu") && !ids.contains("copy-sizes"))
       // Runs have colours that stand for no tier and no engine.
       #expect(!hits.keys.map(\.color).contains { [PlotColor.tier(0), .tier(1), .cpu, .dsa].contains($0) })
     }

@@ -26,6 +26,14 @@ struct GnuplotTests {
     #expect(String(decoding: figure.prefix(start.count), as: UTF8.self).hasPrefix(start))
   }
 
+  @Test func `a figure in several sizes is the same as each by itself`() throws {
+    let sizes = [GnuplotTests.size, PlotSize(width: 350, height: 200)]
+    let files = try gnuplot?.svg(GnuplotTests.script, sizes: sizes)
+    let single = try sizes.map { try gnuplot?.render(GnuplotTests.script, as: .svg, size: $0) }
+    #expect(files == single)
+    #expect(try gnuplot?.svg(GnuplotTests.script, sizes: []) == [])
+  }
+
   @Test func `equal scripts give equal bytes`() throws {
     let a = try gnuplot?.render(GnuplotTests.script, as: .svg, size: GnuplotTests.size)
     #expect(try gnuplot?.render(GnuplotTests.script, as: .svg, size: GnuplotTests.size) == a)
