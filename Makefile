@@ -66,9 +66,15 @@ deps:
 	echo "make: installing$$missing"; \
 	apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
 
+# Runs each "$ pageferry ..." that begins a block again.
+REFRESH = /^[$$] pageferry / { print; run = command substr($$0, 12); while ((run | getline line) > 0) print line; close(run); old = 1; next } \
+  /^```/ { old = 0 } !old { print }
+
 docs: build
 	$(PAGEFERRY) sysctl --markdown > docs/knobs.md.new
 	mv docs/knobs.md.new docs/knobs.md
+	awk -v command='$(PAGEFERRY)' '$(REFRESH)' docs/copy-model.md > docs/copy-model.md.new
+	mv docs/copy-model.md.new docs/copy-model.md
 
 format:
 	$(SWIFT) format -i -r Sources Tests Benchmarks Package.swift

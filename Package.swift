@@ -70,6 +70,12 @@ let package = Package(
       ],
       swiftSettings: model),
     .target(
+      name: "CopyModel",
+      dependencies: [
+        "Simulation", "Migration", "PageCopy", "DSAConfig", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ], swiftSettings: model),
+    .target(
       name: "Report",
       dependencies: [
         "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "DSAModel", "Machine", "MemoryModel", "Sysctl",
@@ -78,26 +84,33 @@ let package = Package(
     .target(
       name: "Charts", dependencies: ["Report", "Simulation", "Migration", "PageCopy", "Plot", "Sysctl"]),
     .target(
+      name: "Compare",
+      dependencies: [
+        "Report", "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
+        "Units",
+      ]),
+    .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "Report", "Charts", "Plot", "Validation", "Calibration", "Workload", "Trace", "Tiering",
-        "Migration", "PageCopy",
-        "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
+        "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Validation", "Calibration", "Workload",
+        "Trace", "Tiering",
+        "Migration",
+        "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "DSAModel",
-        "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
+        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Benchmarks", exclude: ["LimitLoops"]),
+      path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
@@ -108,6 +121,9 @@ let package = Package(
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Units"]),
     .testTarget(
       name: "ChartsTests", dependencies: ["Charts", "Plot", "Report", "Simulation", "Workload", "Sysctl"]),
+    .testTarget(
+      name: "CompareTests",
+      dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
@@ -125,6 +141,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: ["Migration", "PageCopy", "DSAModel", "DSAFormat", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
@@ -135,7 +152,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "FuzzTests",
-      dependencies: ["Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Events", "Units"]),
+      dependencies: [
+        "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "PageCopy", "DSAModel", "Sysctl", "Events",
+        "Units",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

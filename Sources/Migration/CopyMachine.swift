@@ -46,7 +46,7 @@ public final class CopyMachine {
   /// The CPUs beside each CPU, itself included, in their order: those of its node.
   private let neighbours: (Int) -> Range<Int>
 
-  private let hardware: CopyDevices?
+  public let hardware: CopyDevices?
   /// Made when channels are first asked for.
   public private(set) var model: DeviceModel<FrameMemory>?
   /// Who has each CPU's pool, and who waits for it.
@@ -54,8 +54,9 @@ public final class CopyMachine {
   private var queues: [[ModelCopy]]
   /// Copies that wait for a device, in the order in which they began to.
   private var waiting: [ModelCopy] = []
+  /// Copies that wait for free entries of a queue, likewise.
+  private var withoutEntries: [ModelCopy] = []
   private var blocked: ModelCopy?
-  private var interruptsSeen = 0
 
   /// Wakes the thread of a copy that sleeps.
   public var onWake: (ModelCopy, Picoseconds) -> Void = { _, _ in }
@@ -159,7 +160,22 @@ public final class CopyMachine {
     blocked = copy
   }
 
-  func endWait(_ copy: ModelCopy) { waiting.removeAll { $0 === copy } }
+  func endWait(_ copy: ModelCopy) {
+    waiting.removeAll { $0 === copy }
+    if !withoutEntries.isEmpty { withoutEntries.removeAll { $0 === copy } }
+  }
+
+  func waitForEntries(_ copy: ModelCopy) {
+    if !withoutEntries.contains(where: { $0 === copy }) { withoutEntries.append(copy) }
+  }
+
+  /// Wakes the copies for which there are entries now; one that finds them taken waits again.
+  func wakeForEntries(now: Picoseconds) {
+    if withoutEntries.isEmpty { return }
+    let ready = withoutEntries.filter(\.isReady)
+    withoutEntries.removeAll(where: \.isReady)
+    for copy in ready { onWake(copy, now) }
+  }
 
   func block(_ copy: ModelCopy) { blocked = copy }
 
@@ -172,11 +188,15 @@ public final class CopyMachine {
   /// Whether anybody waits for a device.
   public var isAwaited: Bool { !waiting.isEmpty }
 
-  /// When something may happen that a waiting copy is there for; `Picoseconds.max` when nobody waits.
+  /// Whether devices have something to do, awaited or not.
+  public var isBusy: Bool { model.map { $0.inFlight > 0 } ?? false }
+
+  /// When something may happen that a waiting copy is there for; `Picoseconds.max` when nobody waits. Deadlines that are over count
+  /// no more: whoever waited for one was told.
   public var nextTime: Picoseconds {
     guard !waiting.isEmpty else { return .max }
     var next = model?.nextEventTime ?? .max
-    for copy in waiting { next = min(next, copy.deadline) }
+    for copy in waiting where copy.deadline > now { next = min(next, copy.deadline) }
     return next
   }
 
@@ -184,19 +204,24 @@ public final class CopyMachine {
   public func advance(to time: Picoseconds) {
     model?.advance(to: time)
     guard let model else { return }
-    let hasInterrupts = frames.interrupts != interruptsSeen
-    interruptsSeen = frames.interrupts
+    let interrupted = frames.interrupted
+    frames.interrupted = 0
     for copy in waiting where !copy.isSpinning {
-      if (hasInterrupts && copy.isReady) || copy.deadline <= model.now { onWake(copy, model.now) }
+      // Its own interrupt: another device's says nothing of it.
+      let device = hardware?.channels[copy.job.waitingChannel].device ?? 0
+      if (interrupted >> UInt32(device) & 1 == 1 && copy.isReady) || copy.deadline <= model.now {
+        onWake(copy, model.now)
+      }
     }
   }
 
   /// The devices' clock.
   public var now: Picoseconds { model?.now ?? 0 }
 
-  /// The end of an epoch: the devices get what the links have left.
+  /// The end of an epoch: the devices get what the links have left. Also when they have nothing to do: what comes next in the
+  /// epoch is not to find what an earlier load had left.
   public func endEpoch() {
-    guard let model, model.inFlight > 0 else { return }
+    guard let model else { return }
     for node in links.nodes.indices {
       let left = links.leftForDevices(node: node)
       model.setBandwidth(link: node, read: left.read, write: left.write)

@@ -26,16 +26,17 @@ public final class FrameMemory: DeviceMemory {
   private let links: Links
   /// The node beside whose memory pools lie.
   private let poolNode: Int
+  private let zones: [(start: PFN, end: PFN, node: Int)]
   var pools: [CopyPool?]
   private var parts: [Part] = []
-  /// Rises with each record that a device writes, and with each interrupt.
-  private(set) var recordsWritten = 0
-  private(set) var interrupts = 0
+  /// The devices whose interrupts have come since this was last emptied, a bit each.
+  var interrupted: UInt32 = 0
 
   init(memory: Memory, links: Links, cpus: Int, poolNode: Int) {
     self.memory = memory
     self.links = links
     self.poolNode = poolNode
+    zones = (0..<memory.zoneCount).map { (memory.zones[$0].start, memory.zones[$0].end, memory.zones[$0].node) }
     pools = [CopyPool?](repeating: nil, count: cpus)
   }
 
@@ -53,6 +54,13 @@ public final class FrameMemory: DeviceMemory {
 
   @inline(__always)
   private func frame(_ address: UInt64) -> PFN { PFN(truncatingIfNeeded: address >> UInt64(Page.shift)) }
+
+  /// The node of an address. Frames inside of a 2 MiB page do not carry it: the zone they lie in says it.
+  private func node(_ address: UInt64) -> Int {
+    let pfn = frame(address)
+    for zone in zones where pfn < zone.end && pfn >= zone.start { return zone.node }
+    return poolNode
+  }
 
   /// A pool's memory. The address was made by the pool itself.
   private func pointer(_ address: UInt64) -> UnsafeMutableRawPointer {
@@ -130,22 +138,21 @@ public final class FrameMemory: DeviceMemory {
   // MARK: DeviceMemory
 
   public func path(of address: UInt64, length: Int, from device: Int) -> Int {
-    address >= FrameMemory.poolBase ? poolNode : memory.node(of: frame(address))
+    address >= FrameMemory.poolBase ? poolNode : node(address)
   }
 
   public func descriptor(at address: UInt64) -> Descriptor { pointer(address).load(as: Descriptor.self) }
 
   public func write(_ record: CompletionRecord, at address: UInt64) {
-    recordsWritten += 1
     pointer(address).storeBytes(of: record, as: CompletionRecord.self)
   }
 
   public func copy(from source: UInt64, to destination: UInt64, length: Int) {
-    links.addDevice(bytes: length, from: memory.node(of: frame(source)), to: memory.node(of: frame(destination)))
+    links.addDevice(bytes: length, from: node(source), to: node(destination))
     carry(from: source, to: destination, length: length)
   }
 
-  public func interrupt(device: Int, handle: Int, at time: Picoseconds) { interrupts += 1 }
+  public func interrupt(device: Int, handle: Int, at time: Picoseconds) { interrupted |= 1 << UInt32(device) }
 
   // Copies of pages use none of these.
   public func fill(_ pattern: UInt64, at address: UInt64, length: Int) { memory.poisonContent(frame(address)) }

@@ -30,11 +30,15 @@ public final class ModelCopy {
   public let job: CopyJob
   private let machine: CopyMachine
   private var pairs: [(old: PFN, new: PFN)] = []
+  /// The CPUs beside the one on which it began: where its workers run.
+  private var cpus = 0..<1
   /// CPU whose pool it has; -1 none.
   private var poolCPU = -1
   private var waitStart: Picoseconds?
   private var submittedAt: Picoseconds = 0
   private var waitsFor: Wait?
+  /// Whether the devices still have to come to the time at which the CPU looked for the record.
+  private var isCatchingUp = false
   /// Whether it polls; else its thread sleeps.
   public private(set) var isSpinning = false
   /// Shares that workers have not finished.
@@ -45,13 +49,13 @@ public final class ModelCopy {
   /// Whatever the run needs to find the thread again.
   public var owner: AnyObject?
 
-  init(machine: CopyMachine) {
+  public init(machine: CopyMachine) {
     self.machine = machine
     job = CopyJob(context: machine.context)
   }
 
   /// Begins to copy folios; `isSingle` when it is copy_huge_page and not the copy of a list.
-  func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
+  public func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
     self.pairs.removeAll(keepingCapacity: true)
     self.pairs.append(contentsOf: pairs)
     job.removeAll()
@@ -61,7 +65,8 @@ public final class ModelCopy {
         to: FrameMemory.address(of: pair.new))
     }
     spent = 0
-    job.start(cpus: machine.cpusBeside(cpu).count, isSingle: isSingle)
+    cpus = machine.cpusBeside(cpu)
+    job.start(cpus: cpus.count, isSingle: isSingle)
   }
 
   /// Time since this was asked last: CPU time, polling and sleeping.
@@ -72,7 +77,10 @@ public final class ModelCopy {
 
   // MARK: Steps
 
-  func step(now: Picoseconds, cpu: Int) -> JobStep {
+  /// The next step; the driver has done what the last one said.
+  public func step(now: Picoseconds, cpu: Int) -> JobStep {
+    // Whatever this step gives back, others may wait for.
+    defer { machine.wakeForEntries(now: now) }
     if waitsFor == .record || waitsFor == .drain, job.isRecordWritten, let step = endRecordWait(now: now) {
       return step
     }
@@ -88,11 +96,12 @@ public final class ModelCopy {
       case .wait:
         if let step = wait(now: now) { return step }
       case .waitForEntries:
-        if !job.hasEntries { return block(for: .entries, now: now, until: .max, isSpinning: true) }
+        // Whoever has the entries may need this CPU: it sleeps, as idxd_alloc_desc (drivers/dma/idxd/submit.c) does.
+        if !job.hasEntries { return sleep(for: .entries, now: now) }
         endWait(now)
       case .copy(let item): return copy(item)
       case .work:
-        if let step = work(now: now, cpu: cpu) { return step }
+        if let step = work(now: now) { return step }
       case .done:
         release(now: now)
         return .done
@@ -129,16 +138,9 @@ public final class ModelCopy {
   // MARK: DSA
 
   private func submit(now: Picoseconds) -> JobStep {
-    var filled = 0
-    var submitted = 0
-    for submission in job.submissions {
-      machine.post(submission, of: job, at: now)
-      // Those of a channel follow each other `stride` apart.
-      filled = max(filled, submission.filled + (submission.slots.count - 1) * submission.stride)
-      submitted = max(submitted, submission.submitted + (submission.slots.count - 1) * submission.stride)
-    }
+    for submission in job.submissions { machine.post(submission, of: job, at: now) }
     let costs = machine.copyCosts
-    let time = filled * costs.dsaDescriptor + submitted * costs.dsaSubmit
+    let time = job.filled * costs.dsaDescriptor + job.submitted * costs.dsaSubmit
     submittedAt = now + time
     return use(time, .dsa)
   }
@@ -162,8 +164,12 @@ public final class ModelCopy {
 
   /// At `wait`, the record not being there: nil when the job can go on, without it.
   private func wait(now: Picoseconds) -> JobStep? {
+    // The devices' clock may be behind: whether the CPU has to wait at all is known when they have come to its time.
+    isCatchingUp = machine.now < now
+    if isCatchingUp { return block(for: .record, now: now, until: now, isSpinning: true) }
+    // By the devices' clock: that of a CPU may be ahead, and the record come in between.
     let end = submittedAt + knobs.dsaTimeout
-    if now < end { return block(for: .record, now: now, until: end, isSpinning: !knobs.dsaAsyncMode) }
+    if machine.now < end { return block(for: .record, now: now, until: end, isSpinning: !job.wantsInterrupts) }
     // Nothing that was accepted may go on behind the job's back: it gets to its end first.
     if !machine.isQuiet(channel: job.waitingChannel) {
       return block(for: .drain, now: now, until: .max, isSpinning: true)
@@ -173,10 +179,12 @@ public final class ModelCopy {
   }
 
   private func endRecordWait(now: Picoseconds) -> JobStep? {
-    guard endWait(now) else { return nil }
+    let hasFoundIt = isCatchingUp
+    isCatchingUp = false
+    guard endWait(now), !hasFoundIt else { return nil }
     let costs = machine.copyCosts
     let time: Picoseconds
-    if knobs.dsaAsyncMode {
+    if job.wantsInterrupts {
       time = costs.dsaInterrupt
     } else {
       switch knobs.wait {
@@ -192,6 +200,7 @@ public final class ModelCopy {
   // MARK: Waiting
 
   private func block(for what: Wait, now: Picoseconds, until: Picoseconds, isSpinning: Bool) -> JobStep {
+    if self.isSpinning != isSpinning { account(now) }
     if waitStart == nil { waitStart = now }
     waitsFor = what
     self.isSpinning = isSpinning
@@ -205,19 +214,32 @@ public final class ModelCopy {
     if waitStart == nil { waitStart = now }
     waitsFor = what
     isSpinning = false
+    if what == .entries { machine.waitForEntries(self) }
     machine.block(self)
     return .sleep
+  }
+
+  /// What passed since it began to wait counts, and the wait goes on.
+  private func account(_ now: Picoseconds) {
+    guard let start = waitStart else { return }
+    spent += now - start
+    if isSpinning { machine.context.timer.engines[CopyMethod.dsa.rawValue].cpuTime += now - start }
+    waitStart = now
+  }
+
+  /// Its thread loses the CPU on which it polls: what follows is not the copy's time.
+  public func stopPolling(now: Picoseconds) {
+    if isSpinning { endWait(now) }
   }
 
   /// The end of a wait, if there was one. What passed meanwhile is accounted.
   @discardableResult
   private func endWait(_ now: Picoseconds) -> Bool {
-    guard let start = waitStart else { return false }
+    guard waitStart != nil else { return false }
+    account(now)
     waitStart = nil
     waitsFor = nil
     machine.endWait(self)
-    spent += now - start
-    if isSpinning { machine.context.timer.engines[CopyMethod.dsa.rawValue].cpuTime += now - start }
     isSpinning = false
     deadline = .max
     return true
@@ -225,11 +247,10 @@ public final class ModelCopy {
 
   // MARK: Workers
 
-  private func work(now: Picoseconds, cpu: Int) -> JobStep? {
+  private func work(now: Picoseconds) -> JobStep? {
     guard let plan = job.workers else { return nil }
     if !hasQueuedWork {
       hasQueuedWork = true
-      let cpus = machine.cpusBeside(cpu)
       sharesLeft = plan.workers
       for worker in 0..<plan.workers {
         // Always the node's first CPUs, busy or not.

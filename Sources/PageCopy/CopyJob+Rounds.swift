@@ -29,10 +29,18 @@ struct RoundState {
   var finished = 0
   var waiting: Place?
   var hasTimedOut = false
+  /// Rounds that may be in flight, and whether descriptors ask for an interrupt: the knobs when the copy began.
+  var depth = 1
+  var isAsync = false
   /// Rests of copies that stopped at a page fault; and those in flight.
-  var repairs: [PageSlice] = []
-  var repairing: [PageSlice] = []
-  var attempts = 0
+  var repairs: [Repair] = []
+  var repairing: [Repair] = []
+
+  /// A part of an item that is submitted again, and how often it was.
+  struct Repair {
+    var slice: PageSlice
+    var attempts: Int
+  }
 
   mutating func reset() {
     begun = 0
@@ -41,7 +49,6 @@ struct RoundState {
     hasTimedOut = false
     repairs.removeAll(keepingCapacity: true)
     repairing.removeAll(keepingCapacity: true)
-    attempts = 0
     banks[0].isOpen = false
     banks[1].isOpen = false
   }
@@ -52,16 +59,17 @@ extension CopyJob {
   static var mostAttempts: Int { 3 }
 
   func beginRounds(_ list: PageList, item: Int) {
-    round.reset()
-    planItem = item
     let knobs = context.knobs
+    round.reset()
+    round.depth = knobs.dsaRoundOverlap ? 2 : 1
+    round.isAsync = knobs.dsaAsyncMode
+    planItem = item
     if plan?.channels == knobs.limitChans, plan?.cut == knobs.dsaListCut {
       plan?.replan(list)
     } else {
       // The knob has the range of channels.
       plan = try? CopyPlan(list, channels: knobs.limitChans, cut: knobs.dsaListCut)
     }
-    context.timer.rounds += plan?.rounds.count ?? 0
   }
 
   /// Whether the plan needs more than the pools have.
@@ -139,9 +147,13 @@ extension CopyJob {
   /// Fills what there is room for; false if that is nothing.
   private func submitMore(_ pool: CopyPool) -> Bool {
     submissions.removeAll(keepingCapacity: true)
+    (filled, submitted) = (0, 0)
+    defer { context.timer.descriptors += submitted }
     for bank in 0..<pool.banks where round.banks[bank].isOpen { fill(bank, pool) }
     if !submissions.isEmpty { return true }
-    guard let plan, round.begun < plan.rounds.count, round.begun - round.finished < pool.banks else { return false }
+    guard let plan, round.begun < plan.rounds.count, round.begun - round.finished < min(round.depth, pool.banks),
+      !hasUnsubmitted
+    else { return false }
     let bank = round.begun % pool.banks
     var state = BankState(round: round.begun, isOpen: true)
     var fits = true
@@ -153,56 +165,76 @@ extension CopyJob {
     if !fits && round.begun > round.finished { return false }
     round.banks[bank] = state
     round.begun += 1
+    if !isOnPage { context.timer.rounds += 1 }
     fill(bank, pool)
     return !submissions.isEmpty
   }
 
+  /// Whether an open bank has descriptors that found no free entry.
+  private var hasUnsubmitted: Bool {
+    guard let plan else { return false }
+    for bank in 0..<2 where round.banks[bank].isOpen {
+      for channel in 0..<plan.channels where round.banks[bank].next[channel] < round.banks[bank].total[channel] {
+        return true
+      }
+    }
+    return false
+  }
+
   /// Fills a bank's descriptors as far as the queues have room.
+  ///
+  /// Slices and singles go round the channels; batches come last, one channel after the other.
   private func fill(_ bank: Int, _ pool: CopyPool) {
     guard let plan else { return }
-    let channels = plan.channels
-    let isBatched: Bool
-    if let index = round.banks[bank].round {
-      isBatched = plan.rounds[index].isBatched(channels: channels)
-    } else {
-      isBatched = false
-    }
-    var filled = 0
-    var submitted = 0
-    let firstSubmission = submissions.count
-    for channel in 0..<channels {
+    var isBatched = false
+    if let index = round.banks[bank].round { isBatched = plan.rounds[index].isBatched(channels: plan.channels) }
+    let first = submissions.count
+    var batches = InlineArray<8, Bool>(repeating: false)
+    for channel in 0..<plan.channels {
       let from = round.banks[bank].next[channel]
       let to = min(round.banks[bank].total[channel], from + context.free(channel))
       if from >= to { continue }
-      // Slices and singles go round the channels; batches come last, one channel after the other.
-      let hasBatch = isBatched && to == round.banks[bank].total[channel]
-      let ends = hasBatch ? to - 1 : to
+      batches[channel] = isBatched && to == round.banks[bank].total[channel]
+      let ends = batches[channel] ? to - 1 : to
       if from < ends {
         submissions.append(
-          CopySubmission(
-            channel: channel, bank: bank, slots: from..<ends, filled: channel + 1, submitted: channel + 1,
-            stride: channels))
+          CopySubmission(channel: channel, bank: bank, slots: from..<ends, filled: 0, submitted: 0, stride: 1))
         for slot in from..<ends { fill(slot, channel, bank, pool) }
-        filled += ends - from
       }
       round.banks[bank].next[channel] = to
       context.take(to - from, channel)
-      if hasBatch {
-        submissions.append(
-          CopySubmission(
-            channel: channel, bank: bank, slots: ends..<to, filled: fill(ends, channel, bank, pool), submitted: 1,
-            stride: 1))
-      }
     }
-    submitted = filled
-    for index in firstSubmission..<submissions.count where submissions[index].stride == 1 && isBatched {
-      // Behind all slices and the batches before it.
-      filled += submissions[index].filled
+    numberSubmissions(from: first)
+    for channel in 0..<plan.channels where batches[channel] {
+      let slot = round.banks[bank].next[channel] - 1
+      filled += fill(slot, channel, bank, pool)
       submitted += 1
-      submissions[index].filled = filled
-      submissions[index].submitted = submitted
+      submissions.append(
+        CopySubmission(
+          channel: channel, bank: bank, slots: slot..<(slot + 1), filled: filled, submitted: submitted, stride: 1))
     }
-    context.timer.descriptors += submitted
+  }
+
+  /// Says when the CPU submits each of the slices and singles: one of each channel in turn, or one channel after the other where
+  /// some had less room than others.
+  private func numberSubmissions(from first: Int) {
+    let count = submissions.count - first
+    guard count > 0 else { return }
+    let most = submissions[first].slots.count
+    var takesTurns = true
+    for index in first..<submissions.count {
+      let slots = submissions[index].slots.count
+      if slots > (index > first ? submissions[index - 1].slots.count : slots) || slots < most - 1 { takesTurns = false }
+    }
+    let (filledBefore, submittedBefore) = (filled, submitted)
+    for index in first..<submissions.count {
+      let place = takesTurns ? index - first : submitted - submittedBefore
+      submissions[index].filled = filledBefore + place + 1
+      submissions[index].submitted = submittedBefore + place + 1
+      submissions[index].stride = takesTurns ? count : 1
+      filled += submissions[index].slots.count
+      submitted += submissions[index].slots.count
+    }
   }
 
   /// Fills one descriptor, and the members of a batch. Returns how many that were.
@@ -237,7 +269,7 @@ extension CopyJob {
 
   private func flags(isTop: Bool) -> DescriptorFlags {
     var flags: DescriptorFlags = [.recordAddressValid, .requestRecord]
-    if isTop && wantsInterrupts { flags.insert(.requestInterrupt) }
+    if isTop && round.isAsync { flags.insert(.requestInterrupt) }
     return flags
   }
 
@@ -261,7 +293,7 @@ extension CopyJob {
     switch content(slot, channel, bank) {
     case .slice(let slice), .single(let slice): return moved(slice)
     case .batch: return nil
-    case nil: return round.repairing[slot * plan.channels + channel]
+    case nil: return round.repairing[slot * plan.channels + channel].slice
     }
   }
 
@@ -293,9 +325,34 @@ extension CopyJob {
     round.hasTimedOut = false
     round.banks[place.bank].waited[place.channel] += 1
     context.release(1, place.channel)
-    if hasTimedOut { context.knobs.deviceFailed() }
     judge(place, pool)
-    closeIfOver(place.bank)
+    if hasTimedOut {
+      context.knobs.deviceFailed()
+      giveUp()
+    }
+    for bank in 0..<2 where round.banks[bank].isOpen { closeIfOver(bank) }
+  }
+
+  /// Nothing more is submitted: what was not yet has failed, what is in flight is waited for.
+  private func giveUp() {
+    guard let plan else { return }
+    for bank in 0..<2 where round.banks[bank].isOpen {
+      for channel in 0..<plan.channels {
+        for slot in round.banks[bank].next[channel]..<round.banks[bank].total[channel] {
+          if case .batch(let run) = content(slot, channel, bank) {
+            for slice in plan.members(of: run) { failed.append(moved(slice).item) }
+          } else if let slice = slice(slot, channel, bank) {
+            failed.append(slice.item)
+          }
+        }
+        round.banks[bank].total[channel] = round.banks[bank].next[channel]
+      }
+    }
+    for index in round.begun..<plan.rounds.count {
+      for item in plan.rounds[index].items { failed.append(item + planItem) }
+    }
+    round.finished += plan.rounds.count - round.begun
+    round.begun = plan.rounds.count
   }
 
   private func closeIfOver(_ bank: Int) {
@@ -311,31 +368,37 @@ extension CopyJob {
   private func judge(_ place: RoundState.Place, _ pool: CopyPool) {
     let record = pool.record(place.channel, place.bank, place.slot).pointee
     if record.status == .success { return }
-    if case .batch(let run) = content(place.slot, place.channel, place.bank) {
-      guard let plan else { return }
+    guard let plan else { return }
+    switch content(place.slot, place.channel, place.bank) {
+    case .batch(let run):
       for (index, slice) in plan.members(of: run).enumerated() {
         let member = pool.memberRecord(place.channel, place.bank, index).pointee
         if member.status == .none, record.status.code == .batchFailed || record.status.code == .batchListFault {
           // It was not begun.
-          round.repairs.append(moved(slice))
+          round.repairs.append(RoundState.Repair(slice: moved(slice), attempts: 0))
         } else {
-          judge(moved(slice), pool.member(place.channel, place.bank, index).pointee, member)
+          judge(moved(slice), pool.member(place.channel, place.bank, index).pointee, member, attempts: 0)
         }
       }
-    } else if let slice = slice(place.slot, place.channel, place.bank) {
-      judge(slice, pool.descriptor(place.channel, place.bank, place.slot).pointee, record)
+    case .slice(let slice), .single(let slice):
+      judge(moved(slice), pool.descriptor(place.channel, place.bank, place.slot).pointee, record, attempts: 0)
+    case nil:
+      let repair = round.repairing[place.slot * plan.channels + place.channel]
+      judge(
+        repair.slice, pool.descriptor(place.channel, place.bank, place.slot).pointee, record, attempts: repair.attempts)
     }
   }
 
-  private func judge(_ slice: PageSlice, _ descriptor: Descriptor, _ record: CompletionRecord) {
+  private func judge(_ slice: PageSlice, _ descriptor: Descriptor, _ record: CompletionRecord, attempts: Int) {
     if record.status == .success { return }
-    if record.status.code == .pageFault, round.attempts < CopyJob.mostAttempts {
-      guard let rest = descriptor.rest(after: record) else { return }
-      round.repairs.append(
-        PageSlice(
-          item: slice.item, offset: slice.offset + Int(rest.source - descriptor.source), bytes: Int(rest.transferSize)))
-    } else {
-      if failed.last != slice.item { failed.append(slice.item) }
+    // A fault behind the last byte leaves nothing to do; a record that claims more than was asked for proves nothing.
+    if record.status.code == .pageFault, record.bytesCompleted == descriptor.transferSize { return }
+    if record.status.code == .pageFault, attempts < CopyJob.mostAttempts, let rest = descriptor.rest(after: record) {
+      let part = PageSlice(
+        item: slice.item, offset: slice.offset + Int(rest.source - descriptor.source), bytes: Int(rest.transferSize))
+      round.repairs.append(RoundState.Repair(slice: part, attempts: attempts))
+    } else if failed.last != slice.item {
+      failed.append(slice.item)
     }
   }
 
@@ -344,15 +407,15 @@ extension CopyJob {
   /// Submits what stopped at a page fault again; false if there is nothing.
   private func beginRepairs() -> Bool {
     guard let plan, !round.repairs.isEmpty else { return false }
-    round.attempts += 1
-    if round.attempts > CopyJob.mostAttempts || !context.knobs.useDSACopyPages {
-      for slice in round.repairs { failed.append(slice.item) }
+    if !context.knobs.useDSACopyPages {
+      for repair in round.repairs { failed.append(repair.slice.item) }
       round.repairs.removeAll(keepingCapacity: true)
       return false
     }
     let count = min(round.repairs.count, CopyLimits.slots * plan.channels)
     round.repairing.removeAll(keepingCapacity: true)
     round.repairing.append(contentsOf: round.repairs[..<count])
+    for index in 0..<count { round.repairing[index].attempts += 1 }
     round.repairs.removeFirst(count)
     context.timer.resumed += count
     var state = BankState(round: nil, isOpen: true)

@@ -45,8 +45,8 @@ public final class CopyJob {
   enum Phase { case idle, start, rounds, work, worked, pages, takeOver, cpu, end }
 
   public let context: CopyContext
-  /// Whether descriptors ask for an interrupt (vm.dsa_async_mode).
-  public var wantsInterrupts: Bool { context.knobs.dsaAsyncMode }
+  /// Whether the descriptors of the copy under way ask for an interrupt: vm.dsa_async_mode when it began.
+  public var wantsInterrupts: Bool { round.isAsync }
   /// What is copied, in order, and where each item's bytes are and go.
   public private(set) var list = PageList()
   public private(set) var sources: [UInt64] = []
@@ -70,6 +70,9 @@ public final class CopyJob {
 
   /// The descriptors, at `submit`.
   public internal(set) var submissions: [CopySubmission] = []
+  /// Descriptors that the CPU fills and submits for all of `submissions`; members of batches count as filled.
+  public internal(set) var filled = 0
+  public internal(set) var submitted = 0
 
   // The DSA copy under way (CopyJob+Rounds.swift).
   var plan: CopyPlan?
@@ -82,6 +85,8 @@ public final class CopyJob {
   /// Items still to do page by page, and the item whose copy failed last.
   private var rest: [Int] = []
   private var restIndex = 0
+  /// Whether they are what is left of a list that DSA failed to copy.
+  private var isAfterFailure = false
   private var beganAt: Picoseconds = 0
   private var pageBeganAt: Picoseconds = 0
 
@@ -115,6 +120,7 @@ public final class CopyJob {
     self.isSingle = isSingle
     rest.removeAll(keepingCapacity: true)
     restIndex = 0
+    isAfterFailure = false
     failed.removeAll(keepingCapacity: true)
     phase = .start
   }
@@ -206,6 +212,7 @@ public final class CopyJob {
 
   private func endWork(now: Picoseconds) {
     if workItem != nil {
+      if isAfterFailure { context.timer.takenOver += 1 }
       context.timer.count { $0.addHugePage(by: .workers) }
       add(.workers, PageList(huge: 1), now - pageBeganAt)
       context.timer.time(now - pageBeganAt, pages: Page.perHuge)
@@ -244,7 +251,7 @@ public final class CopyJob {
       if isBad { bad.append(item) } else { done.append(list[item]) }
     }
     context.timer.failed()
-    context.timer.takenOver += bad.count
+    isAfterFailure = true
     context.timer.count { $0.add(done, by: .dsa) }
     add(.dsa, done, now - beganAt)
     _ = context.knobs.listFailed(.dsa, rules: context.knobs.dsaRules)
@@ -255,7 +262,7 @@ public final class CopyJob {
   // MARK: Page by page
 
   /// Whether the rounds under way copy one huge page of those that go page by page.
-  private var isOnPage: Bool { !rest.isEmpty }
+  var isOnPage: Bool { !rest.isEmpty }
 
   private func nextPage(now: Picoseconds) -> CopyStep? {
     guard restIndex < rest.count else {
@@ -294,7 +301,7 @@ public final class CopyJob {
         // The CPU copies it. Its time runs on, as the original's does.
         failed.removeAll(keepingCapacity: true)
         context.timer.failed()
-        context.timer.takenOver += 1
+        if !isAfterFailure { context.timer.takenOver += 1 }
         _ = context.knobs.hugePageFailed(.dsa)
         phase = .takeOver
         return
@@ -302,6 +309,7 @@ public final class CopyJob {
       context.timer.count { $0.addHugePage(by: .dsa) }
       add(.dsa, PageList(huge: 1), now - pageBeganAt)
     } else {
+      if isAfterFailure { context.timer.takenOver += 1 }
       context.timer.count { if isHuge { $0.addHugePage(by: .cpu) } else { $0.addBasePage() } }
       add(.cpu, PageList(huge: isHuge ? 1 : 0, base: isHuge ? 0 : 1), now - pageBeganAt)
     }

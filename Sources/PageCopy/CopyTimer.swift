@@ -29,7 +29,7 @@ public struct CopyTimer: Sendable, Equatable {
   public var members = 0
   /// Rests of copies that stopped at a page fault, submitted again.
   public var resumed = 0
-  /// Items that the CPU copied after DSA had failed.
+  /// Items that the CPU or workers copied after DSA had failed; those that DSA copied at a second try are not among them.
   public var takenOver = 0
   /// Waits that ended without a record.
   public var timeouts = 0
@@ -65,7 +65,7 @@ public struct CopyTimer: Sendable, Equatable {
     if isOn { change(&counts) }
   }
 
-  /// A page that a migration copied on its CPU outside of any list: only bpage_cnt sees it.
+  /// A page that a migration copied on its CPU outside of any list: of a base page only bpage_cnt sees anything.
   public mutating func addSerial(pages: Int, _ time: Picoseconds) {
     let cpu = CopyMethod.cpu.rawValue
     engines[cpu].calls += 1
@@ -75,6 +75,7 @@ public struct CopyTimer: Sendable, Equatable {
     if pages > 1 {
       engines[cpu].hugePages += 1
       count { $0.addHugePage(by: .cpu) }
+      self.time(time, pages: pages)
     } else {
       engines[cpu].basePages += 1
       count { $0.addBasePage() }

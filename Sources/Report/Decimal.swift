@@ -3,9 +3,9 @@
 import Units
 
 /// Decimal texts of scaled integers.
-enum Decimal {
+package enum Decimal {
   /// `value` / 10^places with all its decimals.
-  static func fixed(_ value: Int, places: Int) -> String {
+  package static func fixed(_ value: Int, places: Int) -> String {
     var scale = 1
     for _ in 0..<places { scale *= 10 }
     let digits = String(value.magnitude % UInt(scale))
@@ -15,7 +15,7 @@ enum Decimal {
   }
 
   /// A count with commas: `1,234,567`.
-  static func grouped(_ value: Int) -> String {
+  package static func grouped(_ value: Int) -> String {
     var text = ""
     for (i, digit) in String(value.magnitude).reversed().enumerated() {
       if i > 0 && i % 3 == 0 { text.append(",") }
@@ -25,13 +25,13 @@ enum Decimal {
   }
 
   /// A share in percent with one decimal: `42.1 %`; a dash when there is no whole.
-  static func percent(_ part: Int, of whole: Int) -> String {
+  package static func percent(_ part: Int, of whole: Int) -> String {
     guard whole > 0 else { return "-" }
     return fixed(ratio(part, whole, times: 1000), places: 1) + " %"
   }
 
   /// `part * times / whole` rounded to nearest, without overflow.
-  static func ratio(_ part: Int, _ whole: Int, times: Int) -> Int {
+  package static func ratio(_ part: Int, _ whole: Int, times: Int) -> Int {
     guard whole > 0 else { return 0 }
     let product = UInt(max(part, 0)).multipliedFullWidth(by: UInt(times))
     let (low, carry) = product.low.addingReportingOverflow(UInt(whole / 2))
@@ -41,7 +41,7 @@ enum Decimal {
   }
 
   /// A span with three significant digits or more: `812 ns`, `1.53 ms`, `12.30 s`.
-  static func span(_ time: Picoseconds) -> String {
+  package static func span(_ time: Picoseconds) -> String {
     if time == 0 { return "0 s" }
     let units: [(Picoseconds, String)] = [
       (.second, "s"), (.millisecond, "ms"), (.microsecond, "us"), (.nanosecond, "ns"),
@@ -53,7 +53,7 @@ enum Decimal {
   }
 
   /// A size in binary units: `64.0 MiB`.
-  static func size(pages: Int) -> String {
+  package static func size(pages: Int) -> String {
     let units = [(1 << 18, "GiB"), (1 << 8, "MiB")]
     for (scale, name) in units where pages >= scale {
       return fixed(ratio(pages, scale, times: 10), places: 1) + " " + name
@@ -64,13 +64,13 @@ enum Decimal {
 
 extension String {
   /// The text in a field of `width`, at its right end.
-  func right(_ width: Int) -> String { String(repeating: " ", count: max(width - count, 0)) + self }
+  package func right(_ width: Int) -> String { String(repeating: " ", count: max(width - count, 0)) + self }
   /// The text in a field of `width`, at its left end.
-  func left(_ width: Int) -> String { self + String(repeating: " ", count: max(width - count, 0)) }
+  package func left(_ width: Int) -> String { self + String(repeating: " ", count: max(width - count, 0)) }
   /// `fastAccess` as `fast_access`.
-  var snakeCase: String { reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) } }
+  package var snakeCase: String { reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) } }
   /// Without spaces at the end.
-  var trimmedRight: String {
+  package var trimmedRight: String {
     var text = Substring(self)
     while text.last == " " { text.removeLast() }
     return String(text)

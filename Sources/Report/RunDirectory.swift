@@ -67,7 +67,11 @@ public final class RunDirectory {
 
   /// Writes one file.
   public func write(_ name: String, _ text: String) throws(ReportError) {
-    let path = temporary + "/" + name
+    try RunDirectory.write(text, to: temporary + "/" + name)
+  }
+
+  /// Writes a new file, on any thread.
+  static func write(_ text: String, to path: String) throws(ReportError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw ReportError.system("cannot create", path) }
     var text = text
@@ -131,11 +135,14 @@ public final class RunDirectory {
     return lstat(path, &status) == 0
   }
 
-  /// Removes a directory of plain files.
+  /// Removes a directory of plain files, and of run directories.
   public static func remove(_ path: String) {
-    if let names = try? FileManager.default.contentsOfDirectory(atPath: path) {
-      for name in names { unlink(path + "/" + name) }
+    // Other threads may still be writing: what came in between goes the next time.
+    for _ in 0..<16 {
+      if let names = try? FileManager.default.contentsOfDirectory(atPath: path) {
+        for name in names where unlink(path + "/" + name) != 0 && errno == EISDIR { remove(path + "/" + name) }
+      }
+      if rmdir(path) == 0 || errno != ENOTEMPTY { return }
     }
-    rmdir(path)
   }
 }

@@ -36,6 +36,13 @@ public struct RunFiles {
     return try directory.commit()
   }
 
+  /// Writes all files, with host.json, into a new folder. Several threads may do so at once, each its own.
+  public func write(toFolder path: String, wallSeconds: Duration) throws(ReportError) {
+    guard mkdir(path, 0o777) == 0 else { throw ReportError.system("cannot make the directory", path) }
+    for file in files { try RunDirectory.write(file.text, to: path + "/" + file.name) }
+    try RunDirectory.write(RunFiles.host(wall: wallSeconds), to: path + "/host.json")
+  }
+
   /// host.json: what differs from host to host.
   static func host(wall: Duration) -> String {
     var usage = rusage()

@@ -8,6 +8,8 @@ import Units
 final class KernelThread: ThreadBody {
   let kswapd: Kswapd
   private unowned(unsafe) let simulation: Simulation
+  /// Whether it sleeps for a copy: only the copy wakes it then.
+  private(set) var sleepsForCopy = false
 
   init(kswapd: Kswapd, simulation: Simulation) {
     self.kswapd = kswapd
@@ -20,6 +22,7 @@ final class KernelThread: ThreadBody {
 
   func run(_ thread: ModelThread, cpu: Int, now: Picoseconds, limit: Picoseconds) -> Picoseconds {
     var t = now
+    sleepsForCopy = false
     while t < limit {
       if thread.debt > 0 {
         t = thread.payDebt(now: t, limit: limit)
@@ -37,6 +40,7 @@ final class KernelThread: ThreadBody {
         simulation.poll(thread)
         return t
       case .sleepForCopy:
+        sleepsForCopy = true
         simulation.sleepForCopy(thread)
         return t
       }

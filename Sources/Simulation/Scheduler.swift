@@ -15,6 +15,8 @@ struct ModelCPU {
   var minVirtualTime: Picoseconds = 0
   /// Whether its thread polls for a copy: its clock waits until the copy is ready or all others have come to the edge.
   var isPolling = false
+  /// Whether its thread is to give way once it no longer polls (TIF_NEED_RESCHED with preemption off).
+  var owesReschedule = false
 }
 
 /// The scheduler of all CPUs.
@@ -53,11 +55,18 @@ final class Scheduler {
   /// Lets a polling CPU's clock go on to `time`; with `ends` its thread goes on there.
   func poll(_ cpu: Int, until time: Picoseconds, ends: Bool) {
     if ends { cpus[cpu].isPolling = false }
-    guard let thread = cpus[cpu].current, time > cpus[cpu].clock else { return }
-    let span = time - cpus[cpu].clock
-    thread.cpuTime += span
-    thread.body.polled(span)
-    account(cpu, now: time, charged: span)
+    guard let thread = cpus[cpu].current else { return }
+    if time > cpus[cpu].clock {
+      let span = time - cpus[cpu].clock
+      thread.cpuTime += span
+      thread.body.polled(span)
+      account(cpu, now: time, charged: span)
+    }
+    guard ends, cpus[cpu].owesReschedule else { return }
+    cpus[cpu].owesReschedule = false
+    if cpus[cpu].queue.isEmpty { return }
+    thread.polledCopy?.stopPolling(now: cpus[cpu].clock)
+    deschedule(cpu)
   }
 
   /// Whether any CPU polls for a copy.
@@ -140,8 +149,12 @@ final class Scheduler {
     guard let current = cpus[cpu].current else { return }
     if cpus[cpu].isPolling {
       // The original polls with preemption off, but for vm.dsa_sync_mode = 1.
-      guard pollingYields else { return }
+      guard pollingYields else {
+        cpus[cpu].owesReschedule = true
+        return
+      }
       cpus[cpu].isPolling = false
+      current.polledCopy?.stopPolling(now: cpus[cpu].clock)
     }
     if cpu == stepping {
       needsReschedule = true

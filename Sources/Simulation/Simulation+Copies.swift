@@ -57,6 +57,8 @@ extension Simulation {
       scheduler.wake(thread, now: now, waker: cpuInUse)
     }
     copies.onWork = { [unowned self] work, now in
+      // From the first on; a run without any interleaves its CPUs like any other.
+      lookahead = Picoseconds.microsecond
       let (worker, thread) = copyWorker(ofCPU: work.cpu)
       worker.enqueue(work)
       scheduler.wake(thread, now: now, waker: cpuInUse)
@@ -80,10 +82,11 @@ extension Simulation {
     do throws(DeviceConfigurationError) {
       try copies.apply(tree[CopyKnobs.self])
     } catch {
-      throw RunError("vm.dsa_state=1: \(error.description)", fix: "name another file in hw.dsa.config", kind: .knob)
+      throw RunError(
+        "vm.dsa_state=1: \(error.description)",
+        fix: "change hw.dsa.config, or the latencies and bandwidths of hw.nodeN that do not fit", kind: .knob)
     }
     scheduler.pollingYields = tree[CopyKnobs.self].wait == .reschedule
-    lookahead = tree[CopyKnobs.self].cpuMultiCopyPages ? Picoseconds.microsecond : knobs.epoch
   }
 
   /// Writes to the tree what failures have turned off.
@@ -129,7 +132,7 @@ extension Simulation {
   /// Moves devices and links on, when all threads have come to `edge` or poll: to the moment at which one of these can go on.
   /// - Returns: whether a CPU has something to do before the edge.
   func moveQuietWorld(until edge: Picoseconds) -> Bool {
-    guard copies.isAwaited || scheduler.isAnyPolling else { return false }
+    guard copies.isAwaited || copies.isBusy || scheduler.isAnyPolling else { return false }
     while true {
       if endPolling() { return true }
       let next = copies.nextTime
@@ -150,7 +153,7 @@ extension Simulation {
     var best: Int?
     for cpu in scheduler.cpus.indices where scheduler.cpus[cpu].isPolling {
       guard let copy = scheduler.cpus[cpu].current?.polledCopy else { continue }
-      guard copy.isReady || copy.deadline <= max(copies.now, scheduler.cpus[cpu].clock) else { continue }
+      guard copy.isReady || copy.deadline <= copies.now else { continue }
       if let other = best, scheduler.cpus[other].clock <= scheduler.cpus[cpu].clock { continue }
       best = cpu
     }

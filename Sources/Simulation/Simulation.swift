@@ -78,7 +78,10 @@ public final class Simulation {
   ///   - spec: the workload.
   ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
   ///   - isHashing: keep the hash of the pages that each access phase touches.
-  public init(_ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true) throws(RunError) {
+  ///   - prepared: what was read of the workload's traces already; its `spec` is then the workload.
+  public init(
+    _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil
+  ) throws(RunError) {
     do throws(WorkloadError) {
       self.spec = try spec.withRecordedThreads()
     } catch { throw RunError(error.description, fix: "", kind: .trace) }
@@ -102,7 +105,7 @@ public final class Simulation {
         fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
     try Simulation.checkWrites(of: spec, tree: self.tree)
-    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing)
+    let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing, known: prepared?.maps ?? [:])
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
     let tables = Simulation.tablePages(spec, inputs: inputs)
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
@@ -252,6 +255,7 @@ public final class Simulation {
       }
       // Nobody runs: go straight to the timer.
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
+      copies.endEpoch()
       epochStart = timer
       edge = timer
     } else if let timer {
@@ -322,6 +326,8 @@ public final class Simulation {
     for node in 0..<memory.nodeCount where memory.nodes[node].kswapdWakePending {
       memory.nodes[node].kswapdWakePending = false
       kswapds[node].wake()
+      // Not on its wait queue: wake_all_kswapds passes it by.
+      if (kswapdThreads[node].body as? KernelThread)?.sleepsForCopy == true { continue }
       scheduler.wake(kswapdThreads[node], now: now, waker: waker)
     }
   }
@@ -387,7 +393,7 @@ public final class Simulation {
 
   /// Wakes the threads of a task that wait for one another.
   func wakeTeam(of program: TaskProgram, now: Picoseconds) {
-    for body in program.threads where body.waitingForSlot == nil {
+    for body in program.threads where body.waitingForSlot == nil && !body.sleepsForCopy {
       if case .waiting = body.thread.state { scheduler.wake(body.thread, now: now, waker: cpuInUse) }
     }
   }

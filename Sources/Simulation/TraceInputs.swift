@@ -12,13 +12,15 @@ struct TraceInputs {
   private(set) var totalSlots = 0
   /// The trace of each task that has one, and the slots it accesses.
   private(set) var sources: [Int: (source: any AccessSource, slots: Range<Int>)] = [:]
+  /// Where the pages of each trace are.
+  private(set) var maps: [TraceUse: TraceMap]
 
   /// Opens and reads every trace once: a damaged one is found before the run. Tasks of one process that replay the same
   /// file share its slots; any other trace has its own, after those of the process's regions.
   ///
-  /// The tasks of `spec` are those of `withRecordedThreads`.
-  init(_ spec: WorkloadSpec, costs: CostKnobs, isHashing: Bool) throws(RunError) {
-    var maps: [TraceUse: TraceMap] = [:]
+  /// The tasks of `spec` are those of `withRecordedThreads`. Traces whose maps are `known` are opened, but not read.
+  init(_ spec: WorkloadSpec, costs: CostKnobs, isHashing: Bool, known: [TraceUse: TraceMap] = [:]) throws(RunError) {
+    maps = known
     for (process, value) in spec.processes.enumerated() {
       let start = totalSlots
       var end = start + value.slots
@@ -69,11 +71,11 @@ struct TraceInputs {
 }
 
 /// A trace file, and the process of it if it is one.
-private struct TraceUse: Hashable {
+struct TraceUse: Hashable, Sendable {
   let path: String
   let process: UInt16?
 
-  init(_ trace: TraceSpec) {
+  fileprivate init(_ trace: TraceSpec) {
     path = trace.resolvedPath
     if case .one(_, let process) = trace.threads { self.process = process } else { process = nil }
   }

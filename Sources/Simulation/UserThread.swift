@@ -55,6 +55,8 @@ final class UserThread: ThreadBody {
   /// What polling and sleeping for a copy count as; and since when it sleeps.
   private var copyUse = TimeUse.promotion
   private var copySleepStart: Picoseconds?
+  /// Whether it sleeps for a copy: only the copy wakes it then.
+  var sleepsForCopy: Bool { copySleepStart != nil }
 
   init(program: TaskProgram, number: Int, simulation: Simulation) {
     self.program = program

@@ -1,13 +1,13 @@
 // Names a mistyped one may have meant.
 
 /// Ranking of candidates for an unknown name.
-enum NearMiss {
+public enum NearMiss {
   /// Names longer than this are not compared; no knob's name is near.
   private static let longest = 96
 
   /// At most three candidates: those within a quarter of the name's length in edits (1...4), nearest first, then
   /// those with the same last component. Equal ones keep the candidates' order.
-  static func find(_ name: String, among candidates: [String]) -> [String] {
+  public static func find(_ name: String, among candidates: [String]) -> [String] {
     let written = Array(name.utf8)
     guard !written.isEmpty, written.count <= longest else { return [] }
     let limit = max(1, min(4, written.count / 4))

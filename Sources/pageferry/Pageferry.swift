@@ -1,6 +1,7 @@
 // The command. It only joins: arguments to knobs and files, runs to reports. Subcommands have a file each.
 
 import ArgumentParser
+import Compare
 import Plot
 import Report
 import Simulation
@@ -27,8 +28,8 @@ struct Pageferry: ParsableCommand {
       """,
     version: versionText,
     subcommands: [
-      RunCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self, DSACommand.self,
-      CopyPlanCommand.self, ReportCommand.self,
+      RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
+      DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self, ReportCommand.self,
     ])
 }
 
@@ -60,6 +61,7 @@ struct Pageferry: ParsableCommand {
     case let error as ReportError: return complain("\(error)", .failure)
     case let error as PlotError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)
     default: return arguments(error)
     }

@@ -90,3 +90,41 @@ import Testing
     #expect(outcome.status == 2 && outcome.out == "" && outcome.error.hasPrefix("pageferry: "))
   }
 }
+
+@Suite struct CopyModelCommandTests {
+  /// The page shows what the command prints.
+  @Test(arguments: ["orders", "lists"])
+  func `the tables of the page are the command's`(_ experiment: String) throws {
+    let outcome = try Command.run("copy-model", experiment)
+    #expect(outcome.status == 0 && outcome.error == "")
+    let page = try String(contentsOfFile: Command.package + "/docs/copy-model.md", encoding: .utf8)
+    #expect(page.contains("$ pageferry copy-model \(experiment)\n\(outcome.out)```\n"), "run: make docs")
+  }
+
+  @Test func `CSV and JSON have the same rows`() throws {
+    let csv = try Command.run("copy-model", "lists", "--list", "1h,3b", "--threads", "2", "--csv")
+    let lines = csv.out.split(separator: "\n")
+    #expect(csv.status == 0 && lines.count == 1 + 8)
+    #expect(lines[0].hasPrefix("list,engine,latency_ps,bytes_per_second,speedup_over_cpu_permille,cpu_time_ps,"))
+    let json = try Command.run("copy-model", "lists", "--list", "1h,3b", "--threads", "2", "--json")
+    let value = try #require(try JSONSerialization.jsonObject(with: Data(json.out.utf8)) as? [String: Any])
+    let rows = try #require(value["rows"] as? [[String: Any]])
+    #expect(rows.count == 8 && value["experiment"] as? String == "lists")
+    for (row, line) in zip(rows, lines.dropFirst()) {
+      #expect(line.contains(",\(try #require(row["latency_ps"] as? Int)),"))
+    }
+  }
+
+  @Test(arguments: [
+    (["orders", "--to", "3"], "there is no node 3"), (["orders", "--json", "--csv"], "exclude each other"),
+    (["lists", "--list", "x"], "'x' is no list"), (["lists", "--threads", "33"], "--threads"),
+    (["crossover", "--limit", "0"], "--limit is 1 to 4096"),
+    (["batch", "--set", "hw.dsa.config=sysctl/dsa/shared-queue.conf"], "has 0 kernel work queues"),
+    (["lists", "--set", "hw.dsa.config=sysctl/dsa/1-device.conf"], "lower vm.limit_chans"),
+  ])
+  func `what no machine has is refused`(_ arguments: [String], _ words: String) throws {
+    let outcome = try Command.run(["copy-model"] + arguments)
+    #expect(outcome.status == 2 && outcome.out == "" && outcome.error.hasPrefix("pageferry: "))
+    #expect(outcome.error.contains(words), "\(outcome.error)")
+  }
+}

@@ -29,9 +29,11 @@ struct FuzzCase: CustomStringConvertible {
 
   init(seed: UInt64) {
     self.seed = seed
-    var maker = FuzzMaker(random: SplitMix64(seed: seed))
+    // Copies draw from a generator of their own, so that a seed's machine and workload stay what they were.
+    var maker = FuzzMaker(random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed))
     maker.makeMachine()
     maker.makeKnobs()
+    maker.writes += maker.copies.writes
     workload = maker.makeWorkload()
     writes = maker.writes
     hasOneNode = maker.nodes == 1
@@ -41,6 +43,7 @@ struct FuzzCase: CustomStringConvertible {
 /// Draws the parts of a case.
 private struct FuzzMaker {
   var random: SplitMix64
+  var copies: FuzzCopies
   var writes: [String] = []
   var nodes = 2
   var cpus = 1
@@ -307,7 +310,7 @@ private struct FuzzMaker {
   }
 
   private mutating func knobWrite() -> String {
-    one(of: [
+    let drawn = one(of: [
       "kernel.numa_balancing: \(one(of: [0, 1, 2, 3]))", "mm.numa.demotion_enabled: \(one(of: ["true", "false"]))",
       "vm.swappiness: \(number(0...200))", "vm.watermark_scale_factor: \(number(1...300))",
       "vm.demote_scale_factor: \(scaleFactor(number(1...10_000)))", "vm.min_free_kbytes: \(number(128...2000))",
@@ -317,5 +320,6 @@ private struct FuzzMaker {
       "debug.sched.numa_balancing.hot_threshold_ms: \(number(1...3000))",
       "mm.transparent_hugepage.enabled: \(one(of: ["never", "madvise", "always"]))",
     ])
+    return copies.knobWrite() ?? drawn
   }
 }

@@ -2,9 +2,12 @@
 //
 // PAGEFERRY_FUZZ_RUNS says how many, PAGEFERRY_FUZZ_FIRST which seed is the first. A failure names its seed;
 // PAGEFERRY_FUZZ_FIRST=seed PAGEFERRY_FUZZ_RUNS=1 repeats it and prints the case.
+import DSAModel
 import Foundation
 import Machine
 import MemoryModel
+import Migration
+import PageCopy
 import Simulation
 import Sysctl
 import Testing
@@ -42,6 +45,9 @@ import Workload
     var residency: [String]
     /// Accesses that waited for a page under migration.
     var waits: Int
+    /// What the copy engines did.
+    var copies: CopyTimer
+    var devices: [DeviceCounters]
   }
 
   private static func run(_ fuzz: FuzzCase) throws -> Outcome {
@@ -50,19 +56,26 @@ import Workload
     do throws(RunError) {
       let result = try Simulation(spec, tree: tree).run()
       let idle = tree[HardwareKnobs.self].nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
+      // What a copy uses counts when it begins: the end of the run may cut one on each CPU short.
+      let page = Page.size * Page.perHuge * Picoseconds.second / tree[CostKnobs.self].copyBandwidth
+      let inFlight = page * tree[HardwareKnobs.self].cpus
       return .done(
         Ending(
           elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
-          samples: result.samples.count, faults: result.faults + bookFaults(of: result, spec, idlePages: idle),
+          samples: result.samples.count,
+          faults: result.faults + bookFaults(of: result, spec, idlePages: idle, inFlight: inFlight),
           residency: result.snaps.map { "\($0.onNode)" },
-          waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0))
+          waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0, copies: result.copy.timer,
+          devices: result.copy.devices))
     } catch {
       return .refused("\(error)")
     }
   }
 
   /// What a finished run must satisfy beyond the model's own checks.
-  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec, idlePages: Int) -> [String] {
+  private static func bookFaults(of result: RunResult, _ spec: WorkloadSpec, idlePages: Int, inFlight: Picoseconds)
+    -> [String]
+  {
     var faults: [String] = []
     func require(_ holds: Bool, _ text: @autoclosure () -> String) { if !holds { faults.append(text()) } }
     let totals = result.totals
@@ -79,6 +92,22 @@ import Workload
       require(
         memory.vmstat[.pgpromote_success] <= memory.vmstat[.pgpromote_candidate], "more promotions than candidates")
     }
+    let (copy, engines) = (result.copy, result.copy.timer.engines)
+    for method in CopyMethod.allCases {
+      let use = copy.use(of: method)
+      require(use.elapsed >= 0 && use.cpuTime >= 0, "engine \(method) took \(use)")
+    }
+    // A CPU that copies does nothing else meanwhile.
+    let busy = result.cpuBusy.reduce(0, +)
+    let used = engines.reduce(0) { $0 + $1.cpuTime }
+    require(
+      used <= busy + inFlight + Picoseconds.millisecond,
+      "copies used \(used) ps of CPU time, all CPUs were busy for \(busy)")
+    let written = copy.devices.reduce(0) { $0 + $1.bytesWritten }
+    require(
+      copy.use(of: .dsa).bytes <= written, "\(copy.use(of: .dsa).bytes) bytes count as DSA's, which wrote \(written)")
+    require(
+      copy.bytes <= result.memory.vmstat[.pgmigrate_success] << Page.shift + 64 << 20, "more copied than migrated")
     var mapped = 0
     var slot = 0
     while slot < memory.table.pages {
@@ -150,6 +179,7 @@ import Workload
     var done = 0
     var reached = [Int](repeating: 0, count: VMEvent.allCases.count)
     var waits = 0
+    var copied = [String: Int]()
     for seed in first..<(first + runs) {
       LastWords.begin(UInt64(seed))
       defer { LastWords.end() }
@@ -164,6 +194,15 @@ import Workload
       case .done(let ending):
         done += 1
         waits += ending.waits > 0 ? 1 : 0
+        let copies = ending.copies
+        for (name, count) in [
+          ("cpu", copies.engines[CopyMethod.cpu.rawValue].calls),
+          ("workers", copies.engines[CopyMethod.workers.rawValue].calls),
+          ("dsa", copies.engines[CopyMethod.dsa.rawValue].bytes), ("batches", copies.batches),
+          ("resumed", copies.resumed),
+          ("taken over", copies.takenOver), ("time-outs", copies.timeouts), ("full queues", copies.fullQueues),
+          ("overflows", copies.overflows), ("interrupts", ending.devices.reduce(0) { $0 + $1.interrupts }),
+        ] { copied[name, default: 0] += count > 0 ? 1 : 0 }
         for event in reached.indices where ending.counters[event] > 0 { reached[event] += 1 }
         if !ending.faults.isEmpty { Issue.record("seed \(seed): \(ending.faults.prefix(3))") }
       case .refused(let text):
@@ -176,7 +215,12 @@ import Workload
     }
     print("fuzz: \(done) of \(runs) runs ended, refused:", refusals)
     print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
+    print("fuzz: runs with copies", copied.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })
     guard runs >= 200 else { return }
+    // Reclaim's lists of up to 32 pages overflow no pool.
+    for (name, count) in copied where count == 0 && name != "overflows" && (runs >= 2000 || name != "full queues") {
+      Issue.record("no run has copies with \(name)")
+    }
     // A generator whose cases are all refused, or leave paths alone, would test nothing.
     #expect(done * 2 > runs, "only \(done) of \(runs) runs ended: \(refusals)")
     #expect(waits > 0)

@@ -21,20 +21,22 @@ final class Bench {
   init(
     _ rules: KernelRules, pages: [Int] = [8192, 8192], slowZones: [ZoneLayout]? = nil,
     copy: CopyKnobs = CopyKnobs(), devices: [DeviceConfiguration]? = nil, faults: FaultPlan = FaultPlan(),
-    failing: FaultPlan.Trigger = .never, change: (inout CostKnobs) -> Void = { _ in }
+    failing: FaultPlan.Trigger = .never, copyCosts: CopyCostKnobs = CopyCostKnobs(), bandwidth: Int = 100_000_000_000,
+    cpus: Int = 4,
+    change: (inout CostKnobs) -> Void = { _ in }
   ) {
     var knobs = MemoryKnobs()
     knobs.minFreeKbytes = 128
     let layouts = pages.enumerated().map { id, pages in
       NodeLayout(
-        tier: id, cpus: id == 0 ? 0..<4 : 4..<4,
+        tier: id, cpus: id == 0 ? 0..<cpus : cpus..<cpus,
         zones: id == 1
           ? slowZones ?? [ZoneLayout(kind: .normal, pages: pages)] : [ZoneLayout(kind: .normal, pages: pages)])
     }
-    memory = Memory(nodes: layouts, cpuCount: 4, virtualPages: 8192, rules: rules, knobs: knobs)
+    memory = Memory(nodes: layouts, cpuCount: cpus, virtualPages: 8192, rules: rules, knobs: knobs)
     let link = LinkProperties(
       readLatency: 100 * Picoseconds.nanosecond, writeLatency: 100 * Picoseconds.nanosecond,
-      readBandwidth: 100_000_000_000, writeBandwidth: 100_000_000_000, threadReadBandwidth: 10_000_000_000,
+      readBandwidth: bandwidth, writeBandwidth: bandwidth, threadReadBandwidth: 10_000_000_000,
       threadWriteBandwidth: 10_000_000_000)
     links = Links(
       nodes: [LinkProperties](repeating: link, count: pages.count), epoch: 10 * Picoseconds.microsecond,
@@ -43,10 +45,10 @@ final class Bench {
     change(&costs)
     let devices = devices ?? [DeviceConfiguration](repeating: DeviceConfiguration(), count: 8)
     copies = CopyMachine(
-      memory: memory, links: links, costs: costs,
+      memory: memory, links: links, costs: costs, copyCosts: copyCosts,
       hardware: CopyDevices(
         devices: devices, channels: devices.indices.map { ($0, 0) }, platformBandwidth: 106_000_000_000, faults: faults),
-      cpus: 4, cpusBeside: { _ in 0..<4 }, allocationFaults: FaultSource(failing, seed: 1))
+      cpus: cpus, cpusBeside: { _ in 0..<cpus }, allocationFaults: FaultSource(failing, seed: 1))
     do { try copies.apply(copy) } catch { fatalError("\(error)") }
     job = MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
     copies.onWork = { [unowned self] work, now in works.append((work, now)) }

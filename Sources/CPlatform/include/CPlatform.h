@@ -1,6 +1,8 @@
-// The few things Swift cannot say: prefetch, the CPU's CRC-32C instruction, the environment, words shared with another process.
+// The few things Swift cannot say: prefetch, CRC-32C, the environment, words shared with another process.
 #ifndef PAGEFERRY_CPLATFORM_H
 #define PAGEFERRY_CPLATFORM_H
+
+#include "Columns.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,22 @@ static inline void pf_prefetch_read(const void *address) { __builtin_prefetch(ad
 
 /// CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to start).
 uint32_t pf_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// Ways to the same sum, each faster than the one before where the CPU has it.
+enum pf_crc {
+  /// Bit by bit, on any CPU.
+  PF_CRC_BITWISE = 0,
+  /// By the instruction of SSE 4.2.
+  PF_CRC_INSTRUCTION = 1,
+  /// By carry-less products in vectors of 64 bytes: AVX-512 and VPCLMULQDQ.
+  PF_CRC_FOLDED = 2,
+};
+
+/// The fastest way of this CPU.
+enum pf_crc pf_fastest_crc(void);
+
+/// `pf_crc32c` in a given way, which must not be beyond the fastest.
+uint32_t pf_crc32c_by(enum pf_crc way, uint32_t crc, const void *bytes, size_t length);
 
 /// The environment, to be handed on to another program: Swift takes `environ` for a shared variable.
 char **pf_environment(void);

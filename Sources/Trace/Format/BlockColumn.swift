@@ -133,47 +133,6 @@ struct ColumnHead: Equatable {
 
   // MARK: Reading
 
-  /// Reads `count` values, at most 2^16, of 32 bits from `width * count` bytes; their sum, or nil when one
-  /// does not fit.
-  func decodeSumming(_ source: UnsafeRawPointer, _ count: Int, into values: UnsafeMutablePointer<UInt32>) -> UInt64? {
-    let all = base &* UInt64(count)
-    switch (coding, width) {
-    case (.plain, 1) where base <= UInt64(UInt32.max - 0xFF):
-      return all &+ summing(source, count, into: values, as: UInt8.self)
-    case (.plain, 2) where base <= UInt64(UInt32.max - 0xFFFF):
-      return all &+ summing(source, count, into: values, as: UInt16.self)
-    default:
-      guard decode(source, count, upTo: UInt64(UInt32.max), into: values) else { return nil }
-      return width == 0 ? all : Self.sum(values, count)
-    }
-  }
-
-  /// As `plain`, and the sum of the numbers: below 2^16 each, 2^16 of them do not overflow 32 bits.
-  @inline(__always)
-  private func summing<N: FixedWidthInteger & UnsignedInteger>(
-    _ source: UnsafeRawPointer, _ count: Int, into values: UnsafeMutablePointer<UInt32>, as: N.Type
-  ) -> UInt64 {
-    let base = UInt32(truncatingIfNeeded: base)
-    var sum: UInt32 = 0
-    for i in 0..<count {
-      let number = UInt32(
-        N(littleEndian: source.loadUnaligned(fromByteOffset: i &* MemoryLayout<N>.size, as: N.self)))
-      values[i] = base &+ number
-      sum &+= number
-    }
-    return UInt64(sum)
-  }
-
-  /// The sum of up to 2^16 numbers, by halves of 16 bits: neither sum can overflow.
-  private static func sum(_ values: UnsafeMutablePointer<UInt32>, _ count: Int) -> UInt64 {
-    var (low, high): (UInt32, UInt32) = (0, 0)
-    for i in 0..<count {
-      low &+= values[i] & 0xFFFF
-      high &+= values[i] >> 16
-    }
-    return UInt64(high) << 16 + UInt64(low)
-  }
-
   /// Reads `count` values of at most `limit` from `width * count` bytes; whether all were.
   func decode<T: FixedWidthInteger & UnsignedInteger>(
     _ source: UnsafeRawPointer, _ count: Int, upTo limit: UInt64, into values: UnsafeMutablePointer<T>

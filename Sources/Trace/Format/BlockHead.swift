@@ -63,6 +63,9 @@ struct BlockHead: Equatable {
     checksum = word(56)
     guard index == number else { throw damaged(4, "block \(index) where block \(number) belongs") }
     guard storedBytes == room else { throw damaged(8, "\(storedBytes) bytes of payload where \(room) lie") }
+    guard storedBytes <= TraceFormat.maxStoredBytes else {
+      throw damaged(8, "\(storedBytes) bytes of payload in the file")
+    }
     guard (TraceFormat.payloadHeaderBytes...TraceFormat.maxBlockPayload).contains(payloadBytes) else {
       throw damaged(12, "\(payloadBytes) bytes of payload in a block")
     }

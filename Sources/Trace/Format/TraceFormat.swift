@@ -27,6 +27,8 @@ public enum TraceFormat {
   /// Most payload bytes in a block: all columns at their widest.
   public static let maxBlockPayload =
     payloadHeaderBytes + BlockColumn.allCases.reduce(0) { $0 + $1.maxWidth } * maxBlockRecords
+  /// Most bytes of a payload in the file: more than zstd makes of any (ZSTD_compressBound in zstd.h: 2,500,264).
+  public static let maxStoredBytes = 1 << 22
   /// `PFTI`, first bytes of the index, as a little-endian number.
   static let indexMagic: UInt32 = 0x4954_4650
   /// Bytes of the end marker.

@@ -7,7 +7,7 @@ import CPlatform
   import Musl
 #endif
 
-/// Reads a trace from a mapped file: from its start, or from any block.
+/// Reads a trace from its file: from its start, or from any block.
 ///
 /// Each byte of the file is verified before a record that depends on it is handed out, and the totals before `next`
 /// answers false. An error names the file and the byte offset.
@@ -108,68 +108,79 @@ final class TraceFile: @unchecked Sendable {
   let identity: FileIdentity
   let header: TraceHeader
   let index: TraceIndex
-  private let mapping: MappedFile
+  private let bytes: TraceBytes
 
   var rules: BlockRules {
     BlockRules(layout: header.layout, processes: index.processes, processCount: header.processes)
   }
 
   convenience init(path: String) throws(TraceError) {
-    let (mapping, identity) = try Self.map(path)
-    try self.init(mapping, identity, path: path)
+    let (bytes, identity) = try Self.open(path)
+    try self.init(bytes, identity, path: path)
   }
 
   /// Reads a copy of `bytes`, as if they were a file called `name`.
   convenience init(_ bytes: UnsafeRawBufferPointer, name: String) throws(TraceError) {
     guard !bytes.isEmpty else { throw Self.empty(name) }
-    try self.init(MappedFile(copying: bytes), .none, path: name)
+    try self.init(TraceBytes(copying: bytes, name: name), .none, path: name)
   }
 
-  private init(_ mapping: MappedFile, _ identity: FileIdentity, path: String) throws(TraceError) {
-    self.mapping = mapping
+  private init(_ bytes: TraceBytes, _ identity: FileIdentity, path: String) throws(TraceError) {
+    self.bytes = bytes
     self.identity = identity
     self.path = path
-    let base = mapping.base
-    for (i, byte) in TraceFormat.magic.enumerated()
-    where i < mapping.count && base.load(fromByteOffset: i, as: UInt8.self) != byte {
-      throw mapping.count > 1 && base.loadUnaligned(as: UInt16.self).littleEndian == 0x8B1F
-        ? TraceError(
-          .format, file: path, byte: 0, problem: "gzip-compressed; a trace is compressed inside",
-          fix: "gunzip it, or import it if it is another tool's")
-        : TraceError.noTrace(path, byte: i)
+    let count = bytes.count
+    let (header, headerSum) = try bytes.with(0..<min(count, TraceFormat.headerBytes)) { start throws(TraceError) in
+      for (i, byte) in TraceFormat.magic.enumerated()
+      where i < count && start.load(fromByteOffset: i, as: UInt8.self) != byte {
+        throw count > 1 && start.loadUnaligned(as: UInt16.self).littleEndian == 0x8B1F
+          ? TraceError(
+            .format, file: path, byte: 0, problem: "gzip-compressed; a trace is compressed inside",
+            fix: "gunzip it, or import it if it is another tool's")
+          : TraceError.noTrace(path, byte: i)
+      }
+      guard count >= TraceFormat.headerBytes else { throw Self.short(path, count) }
+      let sum = start.loadUnaligned(fromByteOffset: TraceFormat.headerBytes - 4, as: UInt32.self)
+      return (try TraceHeader(decoding: start, file: path), UInt32(littleEndian: sum))
     }
-    guard mapping.count >= TraceFormat.headerBytes else { throw Self.short(path, mapping.count) }
-    header = try TraceHeader(decoding: base, file: path)
-    guard mapping.count == header.fileBytes else {
+    guard count == header.fileBytes else {
       throw TraceError(
-        mapping.count < header.fileBytes ? .truncated : .damaged, file: path,
-        byte: min(mapping.count, header.fileBytes),
-        problem: "the file has \(mapping.count) bytes, its header says \(header.fileBytes)",
+        count < header.fileBytes ? .truncated : .damaged, file: path, byte: min(count, header.fileBytes),
+        problem: "the file has \(count) bytes, its header says \(header.fileBytes)",
         fix: "fetch or record the trace again")
     }
-    index = try TraceIndex(decoding: base + header.indexOffset, at: header.indexOffset, of: header, file: path)
-    let sum = base.loadUnaligned(fromByteOffset: TraceFormat.headerBytes - 4, as: UInt32.self)
+    self.header = header
     let end = header.fileBytes - TraceFormat.footerBytes
-    let found = UnsafeRawBufferPointer(start: base + end, count: TraceFormat.footerBytes)
-    guard found.elementsEqual(TraceFooter(header, headerSum: UInt32(littleEndian: sum)).encoded()) else {
-      throw damaged(end, "the end marker is damaged or belongs to another file")
+    index = try bytes.with(header.indexOffset..<end) { start throws(TraceError) in
+      try TraceIndex(decoding: start, at: header.indexOffset, of: header, file: path)
     }
+    let footer = TraceFooter(header, headerSum: headerSum).encoded()
+    let isWhole = try bytes.with(end..<header.fileBytes) { start throws(TraceError) in
+      UnsafeRawBufferPointer(start: start, count: TraceFormat.footerBytes).elementsEqual(footer)
+    }
+    guard isWhole else { throw damaged(end, "the end marker is damaged or belongs to another file") }
   }
 
-  private static func map(_ path: String) throws(TraceError) -> (MappedFile, FileIdentity) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+  private static func open(_ path: String) throws(TraceError) -> (TraceBytes, FileIdentity) {
+    let descriptor = openForReading(path)
     guard descriptor >= 0 else { throw TraceError.system("open", path) }
-    defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw TraceError.system("fstat", path) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw TraceError(
+    var problem: TraceError?
+    if fstat(descriptor, &status) != 0 {
+      problem = TraceError.system("fstat", path)
+    } else if status.st_mode & S_IFMT != S_IFREG {
+      problem = TraceError(
         .usage, file: path, problem: "a trace is read at any place, and this is no regular file",
         fix: "write it to a file first")
+    } else if status.st_size == 0 {
+      problem = empty(path)
     }
-    guard status.st_size > 0 else { throw empty(path) }
+    if let problem {
+      close(descriptor)
+      throw problem
+    }
     return (
-      try MappedFile(descriptor: descriptor, count: Int(status.st_size), file: path), FileIdentity(status)
+      TraceBytes(descriptor: descriptor, count: Int(status.st_size), file: path), FileIdentity(status)
     )
   }
 
@@ -196,19 +207,21 @@ final class TraceFile: @unchecked Sendable {
     let isLast = number + 1 == index.blocks.count
     let end = isLast ? header.indexOffset : index.blocks[number + 1].offset
     let records = records(ofBlock: number)
-    mapping.populate(offset..<end)
+    // A block of more bytes than any has is an error that its header shows.
+    let last = min(end, offset + TraceFormat.blockHeaderBytes + TraceFormat.maxStoredBytes)
+    let stored = try bytes.read(offset..<last, into: decoder.stored)
     let head = try BlockHead(
-      decoding: mapping.base + offset, number: number, at: offset, room: end - offset - TraceFormat.blockHeaderBytes,
+      decoding: stored, number: number, at: offset, room: end - offset - TraceFormat.blockHeaderBytes,
       layout: header.layout, file: path)
     guard head.records == records else {
       throw damaged(offset + 16, "\(head.records) records in block \(number), the index says \(records)")
     }
     let payload = offset + TraceFormat.blockHeaderBytes
-    guard pf_crc32c(0, mapping.base + payload, head.storedBytes) == head.checksum else {
+    guard pf_crc32c(0, stored + TraceFormat.blockHeaderBytes, head.storedBytes) == head.checksum else {
       throw damaged(payload, "checksum of block \(number) does not match")
     }
     do throws(BlockDecoder.Failure) {
-      try decoder.decode(head, mapping.base + payload, into: block)
+      try decoder.decode(head, stored + TraceFormat.blockHeaderBytes, into: block)
     } catch {
       let place = error.record.map { ", record \(record + $0)" } ?? ""
       throw damaged(payload, "block \(number)\(place): \(error.problem)")
@@ -227,3 +240,6 @@ final class TraceFile: @unchecked Sendable {
     TraceError(.damaged, file: path, byte: byte, problem: problem, fix: "fetch or record the trace again")
   }
 }
+
+/// open(2), under a name that no method hides.
+private func openForReading(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
