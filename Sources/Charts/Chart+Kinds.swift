@@ -130,8 +130,10 @@ extension Chart {
       plots.append("$f\(number) using 1:2:3:4:5:6 with boxxyerror \(color) fs transparent solid 0.25 noborder notitle")
       plots.append("$o\(number) using 1:2 with lines lw 1.5 \(color) title \(Gnuplot.quoted(one.label))")
     }
+    // Wide enough that a tic falls into it.
+    most = max(most, least * (isBinary ? 2 : 2.6))
     if !isBinary { script += latencyTics(least, most) }
-    script += "set xrange [\(Number.text(least)):\(Number.text(max(most, least * 2)))]\n"
+    script += "set xrange [\(Number.text(least)):\(Number.text(most))]\n"
     script += "set yrange [0.5:\(Number.text(largest * 2))]\n"
     return Chart(
       id: id, title: title, caption: caption, csv: csv,

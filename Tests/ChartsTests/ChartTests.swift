@@ -109,6 +109,12 @@ struct ChartTests {
       id: "h", title: "", caption: "", xName: "pages", xLabel: "", isBinary: true,
       [Chart.Bins(label: "x", color: .cpu, bins: [(0, 1, 2), (1, 2, 3)])])
     #expect(bins.csv == "series,pages_from,pages_below,calls\nx,0,1,2\nx,1,2,3\n")
+    for from in stride(from: 1.0, to: 1100, by: 7) {
+      let narrow = Chart.histogram(
+        id: "n", title: "", caption: "", xName: "ns", xLabel: "", isBinary: false,
+        [Chart.Bins(label: "x", color: .cpu, bins: [(from, from + 1, 2)])])
+      #expect(narrow.commands.contains("set xtics ('"), "\(from)")
+    }
     let bar = Chart.bars(
       id: "b", title: "", caption: "", name: "ms", label: "",
       [Chart.Bar(label: "r", parts: [("p", .cpu, 1.5), ("q", .dsa, 0)])])
