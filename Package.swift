@@ -63,6 +63,9 @@ let package = Package(
       ],
       swiftSettings: model),
 
+    // Figures: gnuplot's driver and the colours. Knows nothing of runs.
+    .target(name: "Plot"),
+
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
@@ -84,6 +87,8 @@ let package = Package(
         "Sysctl", "Timeline", "Units",
       ]),
     .target(
+      name: "Charts", dependencies: ["Report", "Simulation", "Migration", "PageCopy", "Plot", "Sysctl"]),
+    .target(
       name: "Compare",
       dependencies: [
         "Report", "Simulation", "Workload", "Tiering", "Migration", "PageCopy", "Machine", "MemoryModel", "Sysctl",
@@ -96,8 +101,9 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "CopyModel", "Report", "Compare", "Validation", "Calibration", "Workload", "Trace", "Tiering",
-        "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline", "Units",
+        "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Validation", "Calibration", "Workload",
+        "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline",
+        "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -118,11 +124,14 @@ let package = Package(
       name: "ReportTests",
       dependencies: ["Report", "Simulation", "Workload", "Migration", "MemoryModel", "Sysctl", "Timeline", "Units"]),
     .testTarget(
+      name: "ChartsTests", dependencies: ["Charts", "Plot", "Report", "Simulation", "Workload", "Sysctl"]),
+    .testTarget(
       name: "CompareTests",
       dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
+    .testTarget(name: "PlotTests", dependencies: ["Plot"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),

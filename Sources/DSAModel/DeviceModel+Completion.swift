@@ -29,6 +29,7 @@ extension DeviceModel {
     }
     if parent == nothing {
       engines[engine].backlog -= load(descriptor, device: device)
+      countOccupancy(device)
       devices[device].active -= 1
       if devices[device].active == 0 { counts[device].busyTime += now - devices[device].busySince }
     }

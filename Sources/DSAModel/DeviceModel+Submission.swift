@@ -136,6 +136,13 @@ extension DeviceModel {
     return .accepted
   }
 
+  /// Adds the time since the number of a device's descriptors last changed; called before it does.
+  @inline(__always)
+  func countOccupancy(_ index: Int) {
+    devices[index].occupancyTime += devices[index].active * (now - devices[index].changedAt)
+    devices[index].changedAt = now
+  }
+
   private func accept(_ descriptor: Descriptor, queue index: Int) {
     let queue = queues + index
     let ready = now + devices[Int(queue.pointee.device)].timing.postLatency
@@ -146,6 +153,7 @@ extension DeviceModel {
     queue.pointee.occupancy += 1
     let device = devices + Int(queue.pointee.device)
     if device.pointee.active == 0 { device.pointee.busySince = now }
+    countOccupancy(Int(queue.pointee.device))
     device.pointee.active += 1
     queue.pointee.list.append(Int32(slot), slots)
     schedule(.dispatch, Int(queue.pointee.group), at: ready)
@@ -169,6 +177,7 @@ extension DeviceModel {
     if devices[index].isGone { return }
     devices[index].isGone = true
     if devices[index].active > 0 { counts[index].busyTime += now - devices[index].busySince }
+    countOccupancy(index)
     devices[index].active = 0
     for slot in 0..<slotCount where slots[slot].isUsed && Int(queues[Int(slots[slot].queue)].device) == index {
       // Posted writes on their way still arrive, and are discarded. Slots of lost ones are never used again: events name them.

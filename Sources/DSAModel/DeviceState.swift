@@ -183,6 +183,9 @@ struct DeviceState {
   /// Descriptors accepted and not yet ended, members of batches not counted; and since when there are any.
   var active = 0
   var busySince: Picoseconds = 0
+  /// When `active` last changed, and what it was times how long it was that, until then.
+  var changedAt: Picoseconds = 0
+  var occupancyTime: Picoseconds = 0
 }
 
 /// Kinds of events; the payload is the kind over 20 bits of index.

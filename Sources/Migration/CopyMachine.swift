@@ -49,7 +49,7 @@ public final class CopyMachine {
 
   public let hardware: CopyDevices?
   /// Made when channels are first asked for.
-  private(set) var model: DeviceModel<FrameMemory>?
+  public private(set) var model: DeviceModel<FrameMemory>?
   /// Who has each CPU's pool, and who waits for it.
   private var owners: [ModelCopy?]
   private var queues: [[ModelCopy]]

@@ -323,5 +323,6 @@ public final class CopyJob {
     context.timer.engines[method.rawValue].basePages += list.baseCount
     context.timer.engines[method.rawValue].hugePages += list.hugeCount
     context.timer.engines[method.rawValue].elapsed += span
+    context.timer.histograms[method.rawValue].add(pages: list.weight, span)
   }
 }

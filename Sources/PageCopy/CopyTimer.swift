@@ -19,6 +19,8 @@ public struct CopyTimer: Sendable, Equatable {
   public private(set) var dsaCopyFail = 0
   /// All copies since the run began, whatever the state.
   public var engines = [EngineUse](repeating: EngineUse(), count: CopyMethod.allCases.count)
+  /// Sizes and latencies of the calls of all copies, by method.
+  public var histograms = [CopyHistogram](repeating: CopyHistogram(), count: CopyMethod.allCases.count)
   /// Rounds of DSA list copies.
   public var rounds = 0
   /// Descriptors submitted, batches among them, and members of batches.
@@ -69,6 +71,7 @@ public struct CopyTimer: Sendable, Equatable {
     engines[cpu].calls += 1
     engines[cpu].elapsed += time
     engines[cpu].cpuTime += time
+    histograms[cpu].add(pages: pages, time)
     if pages > 1 {
       engines[cpu].hugePages += 1
       count { $0.addHugePage(by: .cpu) }

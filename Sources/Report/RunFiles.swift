@@ -13,6 +13,9 @@ public struct RunFiles {
   public init(_ result: RunResult, inputs: RunInputs, zoneinfo: Bool = false, buddyinfo: Bool = false) {
     files.append(("config.sysctl", inputs.tree.sysctlText()))
     files.append(("vmstat.csv", VMStatText.text(result)))
+    files.append(("machine.csv", MachineText.text(result)))
+    files.append(("heat.csv", HeatText.text(result.heat)))
+    files.append(("copies.csv", CopyHistogramText.text(result.copy.timer)))
     files.append(("trace.txt", MigrateTraceText.text(result)))
     let copies = CopyText(copy: result.copy)
     files.append(("timer", copies.timer))

@@ -15,6 +15,8 @@ public struct RunSample: Sendable {
   /// Accesses done so far to the top tier and to all others.
   public var fastAccesses: Int
   public var slowAccesses: Int
+  /// Watermarks and copy engines.
+  public var machine = MachineSample()
 }
 
 /// Totals of one task between two points.
@@ -123,6 +125,8 @@ public struct RunResult {
   public var tasks: [TaskResult]
   public var processes: [ProcessResult]
   public var samples: [RunSample]
+  /// Where pages were and where accesses went.
+  public var heat: HeatMap
   public var snaps: [SnapResult]
   public var stalls: [StallSummary]
   public var reuse: ReuseSummary

@@ -1,6 +1,7 @@
 // Time series and reuse intervals, in bounded memory.
 
 import MemoryModel
+import Migration
 import Units
 
 /// Takes lines of the time series; when there are too many, every second one goes and the interval doubles.
@@ -10,10 +11,15 @@ struct Sampler {
   private(set) var next: Picoseconds = 0
   private(set) var samples: [RunSample] = []
   var reuse = ReuseSampler()
+  var heat: HeatSampler
 
-  init(interval: Picoseconds) { self.interval = interval }
+  init(interval: Picoseconds, pages: Int, memory: Memory) {
+    self.interval = interval
+    heat = HeatSampler(interval: interval, pages: pages, memory: memory)
+  }
 
-  mutating func take(now: Picoseconds, memory: Memory, fast: Int, slow: Int) {
+  mutating func take(now: Picoseconds, memory: Memory, copies: CopyMachine, fast: Int, slow: Int, isLast: Bool) {
+    if now >= heat.next || isLast { heat.take(now: now, memory: memory) }
     if let last = samples.last, last.time == now { samples.removeLast() }
     samples.append(
       RunSample(
@@ -22,7 +28,7 @@ struct Sampler {
           memory.nodes[node].zones.reduce(0) { $0 + memory.zones[$1].free }
         },
         lru: (0..<memory.nodeCount).map { node in LRUList.allCases.map { memory.lruPages(node: node, $0) } },
-        fastAccesses: fast, slowAccesses: slow))
+        fastAccesses: fast, slowAccesses: slow, machine: MachineSample(memory: memory, copies: copies)))
     if samples.count > Sampler.limit {
       samples = samples.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
       interval *= 2

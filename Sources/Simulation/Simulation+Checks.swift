@@ -34,6 +34,7 @@ extension Simulation {
 
   /// Shows a new batch to the samplers.
   func observe(_ batch: AccessBatch, now: Picoseconds) {
+    sampler.heat.observe(batch)
     sampler.reuse.observe(
       batch, now: now, scale: clock.scale, threshold: clock.span(milliseconds: balancing.hotThreshold))
   }

@@ -147,7 +147,7 @@ public final class Simulation {
       cpuCount: hardware.cpus, tick: Picoseconds.second / hardware.timerHz,
       slice: hardware.schedulerSlice ?? base * factor, wakeupPreempts: rules.wakeupPreempts,
       switchCost: costs.contextSwitch)
-    sampler = Sampler(interval: knobs.sampleInterval)
+    sampler = Sampler(interval: knobs.sampleInterval, pages: inputs.totalSlots, memory: memory)
     nextListStats = hardware.statsPhase
 
     connectCopies()
@@ -429,7 +429,7 @@ public final class Simulation {
 
   private func finish() -> RunResult {
     for program in programs where program.isEndless || isCut { program.cut(now: now) }
-    sample()
+    sample(isLast: true)
     var faults: [String] = []
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
     warnUnderTwoPasses()
@@ -442,7 +442,8 @@ public final class Simulation {
       processes: spaces.map {
         ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
       },
-      samples: sampler.samples, snaps: snaps, stalls: StallCause.allCases.compactMap { stalls.summary($0) },
+      samples: sampler.samples, heat: sampler.heat.map, snaps: snaps,
+      stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
@@ -481,7 +482,7 @@ public final class Simulation {
         + " not reached: the run ended before")
   }
 
-  private func sample() {
+  private func sample(isLast: Bool = false) {
     var fast = 0
     var all = 0
     for program in programs {
@@ -491,7 +492,7 @@ public final class Simulation {
         all += thread.totals.accesses
       }
     }
-    sampler.take(now: now, memory: memory, fast: fast, slow: all - fast)
+    sampler.take(now: now, memory: memory, copies: copies, fast: fast, slow: all - fast, isLast: isLast)
     if knobs.check == .epoch, let fault = memory.findFaults().first {
       failure = failure ?? RunError("the books do not agree at \(now) ps: \(fault)", fix: "please report it")
     }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Compare
+import Plot
 import Report
 import Simulation
 import Sysctl
@@ -28,7 +29,7 @@ struct Pageferry: ParsableCommand {
     version: versionText,
     subcommands: [
       RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
-      DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self,
+      DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self, ReportCommand.self,
     ])
 }
 
@@ -58,6 +59,7 @@ struct Pageferry: ParsableCommand {
     case let error as KnobError: return complain("\(error)", .usage)
     case let error as WorkloadError: return complain("\(error)", .usage)
     case let error as ReportError: return complain("\(error)", .failure)
+    case let error as PlotError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)

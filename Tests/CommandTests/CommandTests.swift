@@ -26,8 +26,8 @@ private let tiny = """
       let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs/tiny-1").sorted()
       #expect(
         names == [
-          "buddyinfo", "config.sysctl", "host.json", "run.json", "timer", "timer.json", "trace.txt", "vmstat.csv",
-          "zoneinfo",
+          "buddyinfo", "config.sysctl", "copies.csv", "heat.csv", "host.json", "machine.csv", "run.json", "timer",
+          "timer.json", "trace.txt", "vmstat.csv", "zoneinfo",
         ])
       let second = try Command.run("run", "tiny.yaml", "--quiet", in: folder)
       #expect(second.status == 0 && second.out == "" && second.error == "")
@@ -44,7 +44,7 @@ private let tiny = """
       }
       // The configuration that was written runs the same again.
       #expect(try Command.run("run", "tiny.yaml", "-p", "a/config.sysctl", "--out", "c", "-q", in: folder).status == 0)
-      for name in ["config.sysctl", "run.json", "vmstat.csv", "trace.txt"] {
+      for name in ["config.sysctl", "run.json", "vmstat.csv", "machine.csv", "heat.csv", "copies.csv", "trace.txt"] {
         let a = try Data(contentsOf: URL(fileURLWithPath: folder + "/a/" + name))
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "/b/" + name)) == a, "\(name)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "/c/" + name)) == a, "\(name) again")

@@ -1,0 +1,40 @@
+// Writing a report and its figures.
+
+import Foundation
+import Plot
+import Report
+
+/// Writes files that appear when they are whole.
+public enum ReportFiles {
+  /// Writes bytes under a temporary name and renames; an older file is replaced.
+  public static func write(_ data: Data, to path: String) throws(ReportError) {
+    do {
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw ReportError(path: path, problem: "cannot be written", fix: "check the folder, its permissions and the disk")
+    }
+  }
+
+  /// Makes a folder where there is none.
+  public static func makeFolder(_ path: String) throws(ReportError) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw ReportError(path: path, problem: "the folder cannot be made", fix: "check the path and its permissions")
+    }
+  }
+
+  /// Writes each chart as `<folder>/<chart>.<format>` and its table as `<folder>/<chart>.csv`. Figures and then the page may fail:
+  /// what was written until then stays.
+  public static func writeFigures(
+    _ charts: [Chart], as format: PlotFormat, to folder: String, _ gnuplot: Gnuplot,
+    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws {
+    try makeFolder(folder)
+    for (number, chart) in charts.enumerated() {
+      try write(try chart.figure(gnuplot, as: format), to: "\(folder)/\(chart.id).\(format.rawValue)")
+      try write(Data(chart.csv.utf8), to: "\(folder)/\(chart.id).csv")
+      onProgress(number + 1, charts.count)
+    }
+  }
+}
