@@ -58,6 +58,9 @@ let package = Package(
       ],
       swiftSettings: model),
 
+    // Figures: gnuplot's driver and the colours. Knows nothing of runs.
+    .target(name: "Plot"),
+
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
@@ -112,6 +115,7 @@ let package = Package(
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
+    .testTarget(name: "PlotTests", dependencies: ["Plot"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
