@@ -4,6 +4,7 @@ import ArgumentParser
 import Compare
 import Report
 import Simulation
+import Sweep
 import Sysctl
 import Trace
 import Workload
@@ -27,7 +28,8 @@ struct Pageferry: ParsableCommand {
       """,
     version: versionText,
     subcommands: [
-      RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
+      RunCommand.self, CompareCommand.self, SweepCommand.self, SysctlCommand.self, TraceCommand.self,
+      ValidateCommand.self,
       DSACommand.self,
       CopyPlanCommand.self,
     ])
@@ -61,6 +63,7 @@ struct Pageferry: ParsableCommand {
     case let error as ReportError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as SweepError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)
     default: return arguments(error)
     }
