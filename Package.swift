@@ -123,7 +123,10 @@ let package = Package(
       dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
     .testTarget(
       name: "SweepTests",
-      dependencies: ["Sweep", "Compare", "Plot", "Report", "Simulation", "Workload", "Sysctl", "Units", "pageferry"]),
+      dependencies: [
+        "Sweep", "Plot", "Report", "Simulation", "Workload", "MemoryModel", "Events", "Sysctl", "Units",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),

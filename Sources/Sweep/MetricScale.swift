@@ -39,7 +39,10 @@ struct MetricScale: Equatable {
 
   /// What a column measures, without its unit: `stage copy time`, `stall promotion p99`.
   static func title(_ column: String) -> String {
-    let endings = [("_per_s", " per second"), ("_ps", " time"), ("_ns", ""), ("_millionths", "")]
+    let endings = [
+      ("_bytes_per_s", " rate"), ("_per_s", ""), ("_ps", " time"), ("_ns", ""), ("_millionths", ""), ("_pages", ""),
+      ("_bytes", ""),
+    ]
     let (ending, words) = endings.first { column.hasSuffix($0.0) } ?? ("", "")
     return String(column.dropLast(ending.count)).replacingOccurrences(of: "_", with: " ") + words
   }

@@ -16,7 +16,8 @@ extension SweepPlot {
     let greatest = combinations.compactMap { $0.estimate(column)?.mean }.max() ?? 0
     let scale = MetricScale(column: column, greatest: greatest)
     let label = MetricScale.title(column) + (scale.unit.isEmpty ? "" : ", \(scale.unit)")
-    return "set title \(Gnuplot.quoted(title))\n" + (kind == .heat ? heat(scale, label) : curves(scale, label))
+    let band = kind == .curves && hasBands ? " (bands: 95 % confidence of the mean over seeds)" : ""
+    return "set title \(Gnuplot.quoted(title + band))\n" + (kind == .heat ? heat(scale, label) : curves(scale, label))
   }
 
   // MARK: Curves
@@ -50,8 +51,7 @@ extension SweepPlot {
         "$s\(number) using 1:2 with linespoints lw 2 pt \(SweepPlot.marks[number % 8]) ps 0.6 lc rgb '\(color)' \(name)"
       )
     }
-    let band = hasBands ? "; bands: 95 % confidence of the mean over seeds" : ""
-    return axis.script("x") + "set xlabel \(Gnuplot.quoted(axis.label + band))\nset ylabel \(Gnuplot.quoted(label))\n"
+    return axis.script("x") + "set xlabel \(Gnuplot.quoted(axis.label))\nset ylabel \(Gnuplot.quoted(label))\n"
       + "set yrange [*:*]\nset offsets graph 0.02, graph 0.02, graph 0.05, graph 0.05\n" + data
       + "plot \(plots.joined(separator: ", \\\n  "))"
   }
@@ -83,8 +83,9 @@ extension SweepPlot {
         + "set \(axis)label \(Gnuplot.quoted(PlotAxis.label(knobs[place], axes[place])))\n"
     }
     var text = HeatScale.script + "unset grid\nset border 0\nset style fill solid 1.0 noborder\nunset key\n"
-    text += tics("x", 0) + tics("y", 1) + "set cblabel \(Gnuplot.quoted(label))\n"
-    if greatest == least { text += "set cbrange [\(least / scale.factor - 1):\(least / scale.factor + 1)]\n" }
+    text += tics("x", 0) + tics("y", 1) + "set cblabel \(Gnuplot.quoted(label)) offset 1.5\n"
+    let margin = greatest > least ? 0 : 1.0
+    text += "set cbrange [\(least / scale.factor - margin):\(greatest / scale.factor + margin)]\n"
     text += Gnuplot.data("h", rows[0]) + Gnuplot.data("dark", rows[1]) + Gnuplot.data("light", rows[2])
     var plots = ["$h using 1:2:(0.49):(0.49):3 with boxxyerror palette"]
     if axes[0].count * axes[1].count <= SweepPlot.mostLabels {
