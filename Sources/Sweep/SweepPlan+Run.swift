@@ -43,21 +43,21 @@ extension SweepPlan {
     let failure = Mutex<SweepError?>(nil)
     let made = Atomic(0)
     RunThreads(wanted.count).run(
-      jobs: jobs, onProgress: { onProgress($0, wanted.count * 1000, "\($1) of \(wanted.count) cells") }
-    ) { index, report in
-      let (cell, key) = wanted[index]
-      do throws(SweepError) {
-        // Another process may have been here meanwhile.
-        if !retriesFailed, try file.has(key, in: sweep) { return true }
-        let result = make(cell, key: key, report: report)
-        try file.insert(result, sweep: sweep, tree: inputs.tree, replacing: retriesFailed)
-        made.add(1, ordering: .relaxed)
-        return true
-      } catch {
-        failure.withLock { $0 = $0 ?? error }
-        return false
-      }
-    }
+      jobs: jobs, onProgress: { onProgress($0, wanted.count * 1000, "\($1) of \(wanted.count) cells") },
+      { index, report in
+        let (cell, key) = wanted[index]
+        do throws(SweepError) {
+          // Another process may have been here meanwhile.
+          if !retriesFailed, try file.has(key, in: sweep) { return true }
+          let result = make(cell, key: key, report: report)
+          try file.insert(result, sweep: sweep, tree: inputs.tree, replacing: retriesFailed)
+          made.add(1, ordering: .relaxed)
+          return true
+        } catch {
+          failure.withLock { $0 = $0 ?? error }
+          return false
+        }
+      })
     if let error = failure.withLock({ $0 }) { throw error }
     let after = try file.cells(of: sweep)
     let failed = all.compactMap { cell in

@@ -18,7 +18,7 @@ private let small = """
           rounds: 20
   """
 
-private let machine = ["--set", "hw.node0.size=2M", "--set", "vm.min_free_kbytes=64", "--set", "sim.time_scale=1000"]
+private let machine = ["--set", "hw.node0.size=2M", "--set", "vm.min_free_kbytes=128", "--set", "sim.time_scale=1000"]
 private let tiering = ["--set", "mm.numa.demotion_enabled=1", "--set", "kernel.numa_balancing=2"]
 
 private func start(_ arguments: [String], in folder: String) throws -> Process {

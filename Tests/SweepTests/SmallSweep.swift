@@ -34,7 +34,7 @@ enum SmallSweep {
     hw.node0.size = 2M
     hw.node1.size = 64M
     mm.transparent_hugepage.enabled = never
-    vm.min_free_kbytes = 64
+    vm.min_free_kbytes = 128
     sim.time_scale = 1000
     mm.numa.demotion_enabled = 1
     kernel.numa_balancing = 2

@@ -69,9 +69,6 @@ struct ValueListTests {
       "mm.transparent_hugepage.enabled=alway",
       "mm.transparent_hugepage.enabled=alway (--vary): not one of the choices; write always, madvise or never"
     ),
-    (
-      "vm.compact_memory=1", "--vary vm.compact_memory: the knob has no value; vary another knob; --set writes this one"
-    ),
   ])
   func `what is wrong is said before anything runs`(assignment: String, message: String) {
     let error = #expect(throws: SweepError.self) { try SweepAxis(assignment, tree: .product) }
@@ -87,13 +84,14 @@ struct ValueListTests {
 
   @Test func `any text ends with values in range or an error`() {
     var random = SplitMix64(seed: 11)
+    let tree = KnobTree.product
     let letters = Array("0129:,*+-%MGx ms=")
-    for _ in 0..<3_000 {
+    for _ in 0..<2_000 {
       let text = String((0..<random.below(14)).map { _ in letters[random.below(letters.count)] })
       for knob in ["vm.limit_chans", "hw.node0.size", "sim.start_delay"] {
-        guard let axis = try? SweepAxis("\(knob)=\(text)", tree: .product) else { continue }
+        guard let axis = try? SweepAxis("\(knob)=\(text)", tree: tree) else { continue }
         for value in axis.values {
-          #expect((try? KnobTree.product.canonical(name: knob, value: value)) == value, "\(knob)=\(text)")
+          #expect((try? tree.canonical(name: knob, value: value)) == value, "\(knob)=\(text)")
         }
       }
     }
