@@ -22,13 +22,13 @@ extension StoredSweep {
 
   var combinations: [Combination] {
     var all: [Combination] = []
-    var places: [[StoredCell.Value?]: Int] = [:]
+    var places: [String: Int] = [:]
     for cell in cells {
       let values = knobs.map { cell.knobs[$0] }
-      if let place = places[values] {
+      if let place = places[cell.variant] {
         all[place].cells.append(cell)
       } else {
-        places[values] = all.count
+        places[cell.variant] = all.count
         all.append(Combination(values: values, cells: [cell]))
       }
     }

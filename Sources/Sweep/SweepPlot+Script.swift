@@ -27,6 +27,7 @@ extension SweepPlot {
     let series = knobs.count > 1 ? values(1) : []
     var data = ""
     var plots: [String] = []
+    var shown: [Double] = []
     for number in 0..<max(series.count, 1) {
       let own = series.isEmpty ? combinations : combinations.filter { $0.values[1] == series[number] }
       var rows: [String] = []
@@ -39,7 +40,13 @@ extension SweepPlot {
         let numbers = [one.mean, one.mean - (one.halfWidth ?? 0), one.mean + (one.halfWidth ?? 0)].map {
           $0 / scale.factor
         }
+        shown += numbers
         rows.append(([axis.position(place)] + numbers).map { String($0) }.joined(separator: " "))
+      }
+      guard rows.contains(where: { !$0.isEmpty }) else {
+        let name = series.isEmpty ? "no result" : "\(knobs[1]) = \(series[number].text): no result"
+        plots.append("keyentry with points pt 1 lc rgb '\(PlotColor.grid.hexadecimal)' title \(Gnuplot.quoted(name))")
+        continue
       }
       data += Gnuplot.data("s\(number)", rows)
       let color = PlotColor.series(number).hexadecimal
@@ -51,8 +58,11 @@ extension SweepPlot {
         "$s\(number) using 1:2 with linespoints lw 2 pt \(SweepPlot.marks[number % 8]) ps 0.6 lc rgb '\(color)' \(name)"
       )
     }
+    var range = "set yrange [*:*]\nset offsets graph 0.02, graph 0.02, graph 0.05, graph 0.05\n"
+    // All values the same: gnuplot would find the range empty, and say so.
+    if let low = shown.min(), let high = shown.max(), low == high { range = "set yrange [\(low - 1):\(high + 1)]\n" }
     return axis.script("x") + "set xlabel \(Gnuplot.quoted(axis.label))\nset ylabel \(Gnuplot.quoted(label))\n"
-      + "set yrange [*:*]\nset offsets graph 0.02, graph 0.02, graph 0.05, graph 0.05\n" + data
+      + range + data
       + "plot \(plots.joined(separator: ", \\\n  "))"
   }
 
@@ -128,7 +138,9 @@ struct PlotAxis {
       let text = scale.map { MetricScale.number(Double(values[place].number ?? 0) / $0.factor) } ?? values[place].text
       return "\(Gnuplot.quoted(text)) \(position(place))"
     }
-    return (isLogarithmic ? "set logscale \(axis) 2\n" : "") + "set \(axis)tics (\(marks.joined(separator: ", ")))\n"
+    let alone = values.count == 1 ? "set \(axis)range [\(position(0) - 1):\(position(0) + 1)]\n" : ""
+    return alone + (isLogarithmic ? "set logscale \(axis) 2\n" : "")
+      + "set \(axis)tics (\(marks.joined(separator: ", ")))\n"
   }
 
   /// The knob, with its unit where all values have one that their texts do not say.

@@ -27,6 +27,8 @@ public struct StoredCell: Sendable {
   }
 
   public var knobs: [String: Value]
+  /// What tells it from all others of the sweep but its seeds: the same values written in another order are another run.
+  public var variant: String
   public var seed: Int
   public var status: String
   public var error: String?
@@ -90,13 +92,15 @@ extension SweepFile {
     let rows = try Row.fetchAll(
       database,
       sql:
-        "SELECT cell_id, seed, status, error, run_json_digest, \(columns.joined(separator: ", ")) FROM cells WHERE sweep_id = ?",
+        "SELECT cell_id, cell_key, seed, status, error, run_json_digest, \(columns.joined(separator: ", ")) FROM cells WHERE sweep_id = ?",
       arguments: [sweep])
     let cells = rows.map { row in
       var metrics: [String: Int] = [:]
       for name in columns { if let value: Int = row[name] { metrics[name] = value } }
+      let (key, seed): (String, Int) = (row["cell_key"], row["seed"])
       return StoredCell(
-        knobs: settings[row["cell_id"]] ?? [:], seed: row["seed"], status: row["status"], error: row["error"],
+        knobs: settings[row["cell_id"]] ?? [:], variant: key.replacingOccurrences(of: "seed=\(seed)", with: "seed="),
+        seed: seed, status: row["status"], error: row["error"],
         metrics: metrics, digest: row["run_json_digest"])
     }
     // Position, then name: the same whichever cell ended first.
@@ -124,6 +128,6 @@ extension StoredCell {
       guard let b = other.knobs[name] else { return false }
       return a.isBefore(b)
     }
-    return seed < other.seed
+    return (variant, seed) < (other.variant, other.seed)
   }
 }

@@ -34,10 +34,11 @@ enum SmallSweep {
     hw.node0.size = 2M
     hw.node1.size = 64M
     mm.transparent_hugepage.enabled = never
-    vm.min_free_kbytes = 128
+    vm.min_free_kbytes = 512
     sim.time_scale = 1000
     mm.numa.demotion_enabled = 1
     kernel.numa_balancing = 2
+    vm.demote_scale_factor = 1000
     """
 
   static func base(_ settings: [String] = []) throws -> KnobTree {

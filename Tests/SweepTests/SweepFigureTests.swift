@@ -11,7 +11,8 @@ private func cell(_ size: Int, _ mode: String, seed: Int, _ time: Int?) -> Store
     knobs: [
       "hw.node0.size": .init(text: "\(size)MiB", number: size << 20, unit: "bytes"), "mode": .init(text: mode),
     ],
-    seed: seed, status: time == nil ? "failed" : "ok", error: time == nil ? "it broke" : nil,
+    variant: "\(size) \(mode)", seed: seed, status: time == nil ? "failed" : "ok",
+    error: time == nil ? "it broke" : nil,
     metrics: time.map { ["measured_ps": $0, "demoted_pages": 4] } ?? [:])
 }
 
@@ -71,6 +72,12 @@ struct SweepFigureTests {
     let rows = script.components(separatedBy: "$s1 << EOD\n")[1].components(separatedBy: "\nEOD")[0]
     #expect(rows.components(separatedBy: "\n")[1] == "")
     #expect(script.components(separatedBy: "filledcurves").count == 3)
+    var failing = sweep()
+    for index in failing.cells.indices where failing.cells[index].knobs["mode"]?.text == "never" {
+      failing.cells[index].status = "failed"
+    }
+    #expect(
+      try SweepPlot(failing, column: "measured_ps", kind: .curves).script.contains("title 'mode = never: no result'"))
     let single = try SweepPlot(sweep(seeds: 1), column: "measured_ps", kind: .curves).script
     #expect(!single.contains("filledcurves") && !single.contains("95 %"))
   }
@@ -98,6 +105,14 @@ struct SweepFigureTests {
   @Test(arguments: SweepPlot.Kind.allCases)
   func `gnuplot draws both kinds without a complaint`(kind: SweepPlot.Kind) throws {
     guard let gnuplot = try? Gnuplot() else { return print("SKIPPED: gnuplot is not installed") }
+    // All the same, and a line without any result.
+    for column in ["demoted_pages", "measured_ps"] {
+      var odd = sweep(seeds: 1)
+      for index in odd.cells.indices where odd.cells[index].knobs["mode"]?.text == "never" {
+        odd.cells[index].status = "failed"
+      }
+      _ = try SweepPlot(odd, column: column, kind: kind).render(gnuplot, as: .svg)
+    }
     let figure = try SweepPlot(sweep(), column: "measured_ps", kind: kind).render(gnuplot, as: .svg)
     let text = String(decoding: figure, as: UTF8.self)
     #expect(text.contains("measured time, ms") && text.contains("hw.node0.size"))
