@@ -24,7 +24,7 @@ enum SmallSweep {
           - access: A
             pattern: zipf
             accesses: 2_000
-            rounds: 3
+            rounds: 2
             think: 400ns
     """
 
