@@ -108,11 +108,9 @@ extension Metric {
       Metric("dsa_busy_ps", "time with a descriptor in a queue or in progress, of all DSA devices together") {
         $0.summary.copy.devices.reduce(0) { $0 + $1.busyPs }
       },
-      Metric(
-        "dsa_busy_millionths", "of the run from 0 to its end, mean of the devices that had work; none without such"
-      ) {
+      Metric("dsa_busy_millionths", "of elapsed_ps, mean of the devices that had work; none without such") {
         let busy = $0.summary.copy.devices.map(\.busyPs).filter { $0 > 0 }
-        let whole = $0.summary.elapsedPs.multipliedReportingOverflow(by: busy.count)
+        let whole = $0.elapsed.multipliedReportingOverflow(by: busy.count)
         return busy.isEmpty || whole.overflow
           ? nil : Decimal.ratio(busy.reduce(0, +), whole.partialValue, times: 1_000_000)
       },
