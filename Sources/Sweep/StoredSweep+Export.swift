@@ -17,13 +17,13 @@ extension StoredSweep {
     var knobs: [String] = []
     for name in sweeps.flatMap(\.knobs) where !knobs.contains(name) { knobs.append(name) }
     let heads = ["sweep_id", "sweep_key", "pageferry", "workload", "workload_digest"]
-    let names = heads + knobs + ["seed", "status", "error"] + Metric.all.map(\.name) + ["run_json_digest"]
+    let names = heads + knobs + ["seed", "status", "error", "warnings"] + Metric.all.map(\.name) + ["run_json_digest"]
     var text = names.map(Comparison.field).joined(separator: ",") + "\n"
     for sweep in sweeps {
       let head = [String(sweep.id), sweep.key, sweep.pageferry, sweep.workload, sweep.workloadDigest]
       for cell in sweep.cells {
         var line = head + knobs.map { cell.knobs[$0]?.text ?? "" }
-        line += [String(cell.seed), cell.status, cell.error ?? ""]
+        line += [String(cell.seed), cell.status, cell.error ?? "", cell.warnings.joined(separator: " | ")]
         line += Metric.all.map { cell.metrics[$0.name].map(String.init) ?? "" }
         line.append(cell.digest ?? "")
         text += line.map(Comparison.field).joined(separator: ",") + "\n"
@@ -54,6 +54,7 @@ extension StoredSweep {
       ("seed", .integer(cell.seed)), ("status", .string(cell.status)),
     ]
     if let error = cell.error { pairs.append(("error", .string(error))) }
+    if !cell.warnings.isEmpty { pairs.append(("warnings", .list(cell.warnings.map { .string($0) }))) }
     for metric in Metric.all {
       if let value = cell.metrics[metric.name] { pairs.append((metric.name, .integer(value))) }
     }

@@ -71,6 +71,9 @@ extension StoredSweep {
     }
     text += table.text
     if !isByCell { text += "\nmeans over the seeds; +- is half the 95 % confidence interval of the mean\n" }
+    for warning in Set(cells.flatMap(\.warnings)).sorted() {
+      text += "warning (\(cells.count { $0.warnings.contains(warning) }) cells): \(warning)\n"
+    }
     for row in combinations {
       guard let first = row.failed.first else { continue }
       let named = zip(knobs, row.values).compactMap { name, value in value.map { "\(name)=\($0.text)" } }

@@ -17,6 +17,8 @@ struct CellResult: Sendable {
   var key: String
   var status: Status
   var error: String?
+  /// Of the run, a line each.
+  var warnings: String?
   /// In the order of `Metric.all`; empty where there was no run.
   var metrics: [Int?] = []
   var digest: String?
@@ -139,10 +141,10 @@ extension SweepFile {
   func insert(_ result: CellResult, sweep: Int, tree: KnobTree, replacing: Bool) throws(SweepError) {
     let metrics = result.metrics.isEmpty ? Array(repeating: nil, count: Metric.all.count) : result.metrics
     let names =
-      ["sweep_id", "cell_key", "knobs", "seed", "status", "error"] + Metric.all.map(\.name)
+      ["sweep_id", "cell_key", "knobs", "seed", "status", "error", "warnings"] + Metric.all.map(\.name)
       + ["run_json_digest", "effective_knobs"]
     var values: [(any DatabaseValueConvertible)?] = [
-      sweep, result.key, result.cell.text, result.cell.seed, result.status.rawValue, result.error,
+      sweep, result.key, result.cell.text, result.cell.seed, result.status.rawValue, result.error, result.warnings,
     ]
     values += metrics.map { $0 }
     values += [result.digest, result.effectiveKnobs]

@@ -85,6 +85,7 @@ extension SweepPlan {
         startDelay: tree[SimulationKnobs.self].startDelay, pageFaults: run.memory.vmstat[.pgfault],
         hintFaults: run.memory.vmstat[.numa_hint_faults])
       result.metrics = Metric.all.map { $0.value(seen) }
+      result.warnings = run.warnings.isEmpty ? nil : run.warnings.joined(separator: "\n")
       result.status = run.faults.isEmpty ? .ok : .faulty
       result.error = run.faults.first.map { "check failed: \($0); the numbers of this run are not to be trusted" }
     } catch {

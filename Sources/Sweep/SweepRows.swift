@@ -32,6 +32,8 @@ public struct StoredCell: Sendable {
   public var seed: Int
   public var status: String
   public var error: String?
+  /// What the run warned of.
+  public var warnings: [String] = []
   /// By the names of columns; only those that have a value.
   public var metrics: [String: Int]
   public var digest: String?
@@ -92,7 +94,7 @@ extension SweepFile {
     let rows = try Row.fetchAll(
       database,
       sql:
-        "SELECT cell_id, cell_key, seed, status, error, run_json_digest, \(columns.joined(separator: ", ")) FROM cells WHERE sweep_id = ?",
+        "SELECT cell_id, cell_key, seed, status, error, warnings, run_json_digest, \(columns.joined(separator: ", ")) FROM cells WHERE sweep_id = ?",
       arguments: [sweep])
     let cells = rows.map { row in
       var metrics: [String: Int] = [:]
@@ -101,6 +103,7 @@ extension SweepFile {
       return StoredCell(
         knobs: settings[row["cell_id"]] ?? [:], variant: key.replacingOccurrences(of: "seed=\(seed)", with: "seed="),
         seed: seed, status: row["status"], error: row["error"],
+        warnings: (row["warnings"] as String?).map { $0.components(separatedBy: "\n") } ?? [],
         metrics: metrics, digest: row["run_json_digest"])
     }
     // Position, then name: the same whichever cell ended first.

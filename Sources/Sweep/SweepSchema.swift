@@ -30,6 +30,7 @@ enum SweepSchema {
       seed INTEGER NOT NULL,
       status TEXT NOT NULL CHECK (status IN ('ok', 'faulty', 'failed')),
       error TEXT,
+      warnings TEXT,
     \(Metric.all.map { "  \($0.name) INTEGER,\n" }.joined())\
       run_json_digest TEXT,
       effective_knobs TEXT,

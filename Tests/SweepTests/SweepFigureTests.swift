@@ -121,12 +121,15 @@ struct SweepFigureTests {
   @Test func `CSV quotes what has to be, and leaves empty what is not there`() throws {
     var one = sweep(seeds: 1)
     one.cells = [cell(8, "a,b", seed: 0, nil)]
+    one.cells[0].warnings = ["careful"]
+    #expect(try one.table(metrics: ["measured_ps"]).contains("\nwarning (1 cells): careful\n"))
     let lines = StoredSweep.csv([one]).split(separator: "\n")
     #expect(
       lines[0].hasPrefix(
-        "sweep_id,sweep_key,pageferry,workload,workload_digest,hw.node0.size,mode,seed,status,error,start_delay_ps,"))
-    #expect(lines[1].hasPrefix("3,k,v,w,d,8MiB,\"a,b\",0,failed,it broke,,"))
-    #expect(lines[0].split(separator: ",", omittingEmptySubsequences: false).count == Metric.all.count + 11)
+        "sweep_id,sweep_key,pageferry,workload,workload_digest,hw.node0.size,mode,seed,status,error,warnings,start_delay_ps,"
+      ))
+    #expect(lines[1].hasPrefix("3,k,v,w,d,8MiB,\"a,b\",0,failed,it broke,careful,,"))
+    #expect(lines[0].split(separator: ",", omittingEmptySubsequences: false).count == Metric.all.count + 12)
   }
 
   @Test func `every column is in the documents with its meaning`() throws {
