@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PAGEFERRY = .build/release/pageferry
 # Headers and tools that SwiftPM does not fetch.
-PACKAGES = zlib1g-dev libzstd-dev pkg-config gnuplot-nox
+PACKAGES = zlib1g-dev libzstd-dev libsqlite3-dev pkg-config gnuplot-nox
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 

@@ -13,6 +13,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // The C floor: header-thin.
@@ -95,22 +96,29 @@ let package = Package(
         "Units",
       ]),
     .target(
+      name: "Sweep",
+      dependencies: [
+        "Compare", "Plot", "Report", "Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "DSAConfig",
+        "Sysctl",
+        "Units", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
+    .target(
       name: "Validation",
       dependencies: ["Simulation", "Workload", "Migration", "PageCopy", "MemoryModel", "Sysctl", "Units"]),
 
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Validation", "Calibration", "Workload",
-        "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl", "Timeline",
-        "Units",
+        "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
+        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl",
+        "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
+        "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
         "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -128,6 +136,12 @@ let package = Package(
     .testTarget(
       name: "CompareTests",
       dependencies: ["Compare", "Report", "Simulation", "Workload", "Machine", "MemoryModel", "Sysctl", "Units"]),
+    .testTarget(
+      name: "SweepTests",
+      dependencies: [
+        "Sweep", "Plot", "Report", "Simulation", "Workload", "MemoryModel", "Events", "Sysctl", "Units",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     // Runs the built command.
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),

@@ -126,6 +126,7 @@ struct Benchmark {
         Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
       },
       Benchmark(name: "compare") { try Comparing.measure(rounds: quick ? 1 : 3) },
+      Benchmark(name: "sweep") { try Sweeping.measure(cells: quick ? 8 : 64) },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
       Benchmark(name: "replay/16Mi") { try replay(pages: 16 * mi, quick: quick) },
     ]

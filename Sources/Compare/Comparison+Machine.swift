@@ -42,7 +42,7 @@ extension Comparison {
   }
 
   /// RFC 4180: quoted where it has to be.
-  private static func field(_ text: String) -> String {
+  package static func field(_ text: String) -> String {
     text.contains { $0 == "," || $0 == "\"" || $0.isNewline } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
   }
 }

@@ -1,6 +1,5 @@
 // The runs of a comparison, several at a time. A run belongs to one thread, so that results do not depend on how many there are.
 
-import Foundation
 import PageCopy
 import Report
 import Simulation
@@ -27,21 +26,9 @@ extension ComparisonPlan {
     keep: (@Sendable (PlannedRun, RunResult, Duration) throws(ReportError) -> Void)? = nil
   ) throws(CompareError) -> Comparison {
     let work = SharedWork(self, keep: keep)
-    let ended = DispatchSemaphore(value: 0)
-    let threads = max(1, min(jobs, runs.count))
-    for _ in 0..<threads {
-      let thread = Thread {
-        work.runAll()
-        ended.signal()
-      }
-      thread.stackSize = 8 << 20
-      thread.start()
-    }
-    var left = threads
-    while left > 0 {
-      if ended.wait(timeout: .now() + .milliseconds(100)) == .success { left -= 1 }
-      onProgress(work.done, work.words)
-    }
+    RunThreads(runs.count).run(
+      jobs: jobs, onProgress: { onProgress($0, "\($1) of \(runs.count) runs") },
+      { run, report in work.run(run, report) })
     let summaries = try work.summaries()
     func summary(_ profile: Int, _ scale: CostScale) -> RunSummary? {
       runs.firstIndex { $0.profile == profile && $0.scale == scale }.map { summaries[$0] }
@@ -63,11 +50,7 @@ extension ComparisonPlan {
 /// What the threads of a comparison share.
 private final class SharedWork: Sendable {
   private struct State {
-    /// The next run that nobody has taken.
-    var next = 0
     var summaries: [RunSummary?]
-    /// By run, in thousandths.
-    var progress: [Int]
     /// The error of the first run that failed, in the order of the plan: runs begin in that order, and all that have begun end.
     var failure: (run: Int, error: CompareError)?
   }
@@ -79,46 +62,29 @@ private final class SharedWork: Sendable {
   init(_ plan: ComparisonPlan, keep: (@Sendable (PlannedRun, RunResult, Duration) throws(ReportError) -> Void)?) {
     self.plan = plan
     self.keep = keep
-    state = Mutex(
-      State(
-        summaries: Array(repeating: nil, count: plan.runs.count), progress: Array(repeating: 0, count: plan.runs.count))
-    )
+    state = Mutex(State(summaries: Array(repeating: nil, count: plan.runs.count)))
   }
 
-  /// Takes runs until there are none, or one has failed.
-  func runAll() {
-    while let index = take() {
-      do throws(CompareError) {
-        let summary = try make(index)
-        state.withLock {
-          $0.summaries[index] = summary
-          $0.progress[index] = 1000
-        }
-      } catch {
-        state.withLock { if index < $0.failure?.run ?? Int.max { $0.failure = (index, error) } }
-      }
+  /// Makes one run; false when it failed.
+  func run(_ index: Int, _ report: @escaping @Sendable (Int) -> Void) -> Bool {
+    do throws(CompareError) {
+      let summary = try make(index, report)
+      state.withLock { $0.summaries[index] = summary }
+      return true
+    } catch {
+      state.withLock { if index < $0.failure?.run ?? Int.max { $0.failure = (index, error) } }
+      return false
     }
   }
 
-  private func take() -> Int? {
-    state.withLock { state in
-      guard state.failure == nil, state.next < plan.runs.count else { return nil }
-      defer { state.next += 1 }
-      return state.next
-    }
-  }
-
-  private func make(_ index: Int) throws(CompareError) -> RunSummary {
+  private func make(_ index: Int, _ report: @escaping @Sendable (Int) -> Void) throws(CompareError) -> RunSummary {
     let run = plan.runs[index]
     let start = ContinuousClock.now
     let simulation: Simulation
     do throws(RunError) { simulation = try plan.workload.simulation(run.tree) } catch {
       throw CompareError(profile: run.name, "\(error)", kind: error.kind == .trace ? .run : .usage)
     }
-    simulation.onProgress = { [self] _, done, total in
-      guard total > 0 else { return }
-      state.withLock { $0.progress[index] = min(done * 1000 / total, 999) }
-    }
+    simulation.onProgress = { _, done, total in if total > 0 { report(done * 1000 / total) } }
     let result: RunResult
     do throws(RunError) { result = try simulation.run() } catch {
       throw CompareError(profile: run.name, "\(error)", kind: error.kind == .knob ? .usage : .run)
@@ -129,14 +95,6 @@ private final class SharedWork: Sendable {
     return RunSummary(
       result, of: plan.workload, baseline: plan.profiles[run.profile].baseline,
       wantsDSA: run.tree[CopyKnobs.self].useDSACopyPages)
-  }
-
-  /// Thousandths of a run that are done, of all runs.
-  var done: Int { state.withLock { $0.progress.reduce(0, +) } }
-
-  var words: String {
-    let whole = state.withLock { $0.summaries.count { $0 != nil } }
-    return "\(whole) of \(plan.runs.count) runs"
   }
 
   /// All summaries in the order of the plan.

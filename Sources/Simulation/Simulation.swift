@@ -92,7 +92,7 @@ public final class Simulation {
     _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil
   ) throws(RunError) {
     do throws(WorkloadError) {
-      self.spec = try spec.withRecordedThreads()
+      self.spec = try spec.withRecordedThreads().reseeded(tree[SimulationKnobs.self].workloadSeed)
     } catch { throw RunError(error.description, fix: "", kind: .trace) }
     let spec = self.spec
     self.tree = tree

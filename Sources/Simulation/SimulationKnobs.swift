@@ -18,6 +18,7 @@ public struct SimulationKnobs: KnobSet {
   public var epoch = 10 * Picoseconds.microsecond
   public var timeScale = 1
   public var seed = 1
+  public var workloadSeed = 0
   public var chunk = 256
   public var sampleInterval = 100 * Picoseconds.millisecond
   public var traceLimit = 100_000
@@ -40,7 +41,13 @@ public struct SimulationKnobs: KnobSet {
     .integer(
       "sim.seed", \.seed, in: 0...Int.max, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Seed of what the kernel draws: the target of a demotion, where there are several.",
-      notes: "A workload's draws have seeds of their own. For the spread between runs use sim.start_delay."),
+      notes:
+        "A workload's draws have seeds of their own (sim.workload_seed). For the spread between runs use sim.start_delay."
+    ),
+    .integer(
+      "sim.workload_seed", \.workloadSeed, in: 0...Int.max, when: .beforeRun, evidence: .setting, source: "Pageferry",
+      doc: "Other draws of the workload's random patterns, a number for each; 0 are those of the file.",
+      notes: "All seeds of the file change together, and equal ones stay equal. Traces have no draws."),
     .duration(
       "sim.start_delay", \.startDelay, in: 0...(1000 * Picoseconds.second), when: .beforeRun, evidence: .setting,
       source: "Pageferry", doc: "Time by which all tasks start later: the kernel's clocks are then at another point.",

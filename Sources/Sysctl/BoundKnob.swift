@@ -22,6 +22,8 @@ struct BoundKnob: Sendable {
   /// Set for members of a family.
   let family: Family?
   let read: @Sendable (any KnobSet, Int) -> String
+  /// The value as it would be printed, whatever the room says to it.
+  let canonical: @Sendable (any KnobSet, Int, String) throws(ValueFault) -> String
   let write: @Sendable (any KnobSet, Int, String, KnobTree) throws(WriteFault) -> Applied
   /// How many indices listings show; 1 outside of families.
   let listed: @Sendable (any KnobSet) -> Int
@@ -57,6 +59,11 @@ extension KnobSet {
       card: knob.card, set: set,
       family: knob.family.map { BoundKnob.Family(prefix: $0.prefix, suffix: $0.suffix, range: $0.range) },
       read: { knob.read(own($0), $1) },
+      canonical: { any, index, text throws(ValueFault) in
+        var changed = own(any)
+        try knob.apply(&changed, index, text)
+        return knob.card.kind == .trigger ? text : knob.read(changed, index)
+      },
       write: { any, index, text, tree throws(WriteFault) in
         var changed = own(any)
         do throws(ValueFault) { try knob.apply(&changed, index, text) } catch { throw .value(error) }

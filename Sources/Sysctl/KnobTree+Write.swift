@@ -12,24 +12,40 @@ extension KnobTree {
     func refusal(_ problem: KnobError.Problem) -> KnobError {
       KnobError(problem, key: name, value: value, origin: origin)
     }
-    guard let place = catalog.place(name) else { throw refusal(catalog.unknown(name)) }
-    let knob = catalog.knobs[place.knob]
+    let (knob, index) = try place(name, value, origin)
     if isRunning, knob.card.when == .beforeRun { throw refusal(.running) }
-    if let control = ConfLine.controlCharacter(in: value) {
-      throw refusal(.malformed(reason: "it has the control character \(control); write it without"))
-    }
     let applied: BoundKnob.Applied
     do {
-      applied = try knob.write(sets[knob.set], place.index, value, self)
+      applied = try knob.write(sets[knob.set], index, value, self)
     } catch {
       switch error {
-      case .value(.malformed(let reason)): throw refusal(.malformed(reason: reason))
-      case .value(.outOfRange): throw refusal(.outOfRange(range: knob.card.range, unit: knob.card.unit.text))
+      case .value(let fault): throw refusal(knob.problem(fault))
       case .refused(let room): throw refusal(.refused(reason: room.reason))
       }
     }
     sets[knob.set] = applied.set
-    history.append(KnobWrite(name: knob.name(at: place.index), value: applied.canonical, origin: origin))
+    history.append(KnobWrite(name: knob.name(at: index), value: applied.canonical, origin: origin))
+  }
+
+  /// The value as the knob prints it, without writing it: its name, form and range are checked, and no room is asked.
+  public func canonical(name: String, value: String, origin: KnobOrigin = .program) throws(KnobError) -> String {
+    let value = ConfLine.trimmed(value)
+    let (knob, index) = try place(name, value, origin)
+    do throws(ValueFault) { return try knob.canonical(sets[knob.set], index, value) } catch {
+      throw KnobError(knob.problem(error), key: name, value: value, origin: origin)
+    }
+  }
+
+  /// The knob of this name, for a value without control characters.
+  private func place(_ name: String, _ value: String, _ origin: KnobOrigin) throws(KnobError) -> (BoundKnob, Int) {
+    func refusal(_ problem: KnobError.Problem) -> KnobError {
+      KnobError(problem, key: name, value: value, origin: origin)
+    }
+    guard let place = catalog.place(name) else { throw refusal(catalog.unknown(name)) }
+    if let control = ConfLine.controlCharacter(in: value) {
+      throw refusal(.malformed(reason: "it has the control character \(control); write it without"))
+    }
+    return (catalog.knobs[place.knob], place.index)
   }
 
   /// Writes one knob from `key=value`, the argument of `--set`. Spaces around both are dropped.
@@ -39,5 +55,15 @@ extension KnobTree {
         .syntax(reason: "'\(Quoted.plain(text))' is no assignment; write key=value"), value: text, origin: origin)
     }
     try write(name: key, value: value, origin: origin)
+  }
+}
+
+extension BoundKnob {
+  /// What an error says of a value that was not taken.
+  fileprivate func problem(_ fault: ValueFault) -> KnobError.Problem {
+    switch fault {
+    case .malformed(let reason): .malformed(reason: reason)
+    case .outOfRange: .outOfRange(range: card.range, unit: card.unit.text)
+    }
   }
 }

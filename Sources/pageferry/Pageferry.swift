@@ -5,6 +5,7 @@ import Compare
 import Plot
 import Report
 import Simulation
+import Sweep
 import Sysctl
 import Trace
 import Workload
@@ -28,8 +29,8 @@ struct Pageferry: ParsableCommand {
       """,
     version: versionText,
     subcommands: [
-      RunCommand.self, CompareCommand.self, SysctlCommand.self, TraceCommand.self, ValidateCommand.self,
-      DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self, ReportCommand.self,
+      RunCommand.self, CompareCommand.self, SweepCommand.self, ReportCommand.self, SysctlCommand.self,
+      TraceCommand.self, ValidateCommand.self, DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self,
     ])
 }
 
@@ -62,6 +63,7 @@ struct Pageferry: ParsableCommand {
     case let error as PlotError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as SweepError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)
     default: return arguments(error)
     }

@@ -55,8 +55,23 @@ import Units
   ])
   func valuesAreReadAndPrinted(name: String, value: String, printed: String) throws {
     var tree = sampleTree()
+    #expect(try tree.canonical(name: name, value: value) == printed)
+    #expect(tree.history.isEmpty)
     try tree.write(name: name, value: value)
     #expect(try tree.read(name) == printed)
+  }
+
+  @Test func aValueIsCheckedWithoutTheRoom() throws {
+    let tree = sampleTree()
+    // A write of it is refused.
+    #expect(try tree.canonical(name: "vm/use_dsa_copy_pages", value: "1") == "1")
+    #expect(
+      message { _ = try tree.canonical(name: "vm.limit_chans", value: "9") }
+        == "vm.limit_chans=9: out of range 1...8 (channels)")
+    #expect(
+      message { _ = try tree.canonical(name: "vm.limit_chan", value: "1") }
+        == "unknown knob 'vm.limit_chan'; did you mean vm.limit_chans?")
+    #expect(throws: KnobError.self) { try tree.canonical(name: "vm.limit_chans", value: "1\u{1}") }
   }
 
   @Test(arguments: [
