@@ -24,7 +24,7 @@ struct FuzzCopies {
       """
       {"dev": "dsa\(device)", "groups": [{"dev": "group\(device).0", "read_buffers_allowed": 96, "grouped_workqueues": [
         {"dev": "wq\(device).0", "mode": "dedicated", "size": \(entries), "group_id": 0, "priority": 10, "block_on_fault": 0,
-         "max_batch_size": \(entries == 3 ? 16 : 128), "max_transfer_size": \(entries == 16 ? 65536 : 2_097_152),
+         "max_batch_size": 128, "max_transfer_size": 2097152,
          "type": "kernel", "driver_name": "dmaengine", "name": "fuzz"}],
         "grouped_engines": [{"dev": "engine\(device).0", "group_id": 0}]}]}
       """
