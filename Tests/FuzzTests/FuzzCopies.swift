@@ -18,7 +18,7 @@ struct FuzzCopies {
     (small(16), 2),
   ]
 
-  /// A file with two devices whose queues have few entries, take short batches, and no whole slices of huge pages.
+  /// A file with two devices whose queues have few entries.
   private static func small(_ entries: Int) -> String {
     let devices = (0..<2).map { device in
       """
