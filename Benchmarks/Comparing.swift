@@ -45,10 +45,10 @@ enum Comparing {
     }
     return Benchmark.Outcome(lines: [
       Measurement(
-        "compare/8 runs, 1 thread", unit: "ns", one, limit: "one run", single, bar: 8,
+        "compare/8 runs, 1 thread", unit: "ns", one, limit: "one run", single, bar: 12,
         note: "CPU time of the process"),
       Measurement(
-        "compare/8 runs, 2 threads", unit: "ns", critical, limit: "one run", single, bar: 5,
+        "compare/8 runs, 2 threads", unit: "ns", critical, limit: "one run", single, bar: 8,
         note: "CPU time of the busier thread: what two free CPUs take"),
       Measurement(
         "compare/wall, 2 threads", unit: "ns", two, limit: "one run", singleWall,
