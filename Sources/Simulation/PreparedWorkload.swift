@@ -2,6 +2,7 @@
 
 import Machine
 import Sysctl
+import Trace
 import Units
 import Workload
 
@@ -17,7 +18,8 @@ public struct PreparedWorkload: Sendable {
 
   /// Reads every trace of the workload once.
   ///
-  /// Complexity: O(records), in memory of about 84 bytes for each 2 MiB of a trace's footprint.
+  /// Complexity: O(records), in memory of about 84 bytes for each 2 MiB of a trace's footprint, and of 20 bytes a record for traces
+  /// of up to `DecodedTrace.mostRecords`.
   public init(_ spec: WorkloadSpec) throws(RunError) {
     do throws(WorkloadError) {
       self.spec = try spec.withRecordedThreads()
@@ -26,7 +28,22 @@ public struct PreparedWorkload: Sendable {
     let inputs = try TraceInputs(self.spec, costs: CostKnobs(), isHashing: false)
     footprintPages = try Simulation.footprintPages(self.spec, inputs: inputs)
     tablePages = Simulation.tablePages(self.spec, inputs: inputs)
-    maps = inputs.maps
+    maps = try PreparedWorkload.decoded(inputs.maps)
+  }
+
+  /// The maps with the records of their traces, each file decoded once.
+  private static func decoded(_ maps: [TraceUse: TraceMap]) throws(RunError) -> [TraceUse: TraceMap] {
+    var known: [String: DecodedTrace] = [:]
+    var all = maps
+    for (use, map) in maps {
+      var map = map
+      do throws(TraceError) {
+        if known[use.path] == nil { known[use.path] = try DecodedTrace(path: use.path) }
+      } catch { throw RunError("\(error)", fix: "", kind: .trace) }
+      map.decoded = known[use.path]
+      all[use] = map
+    }
+    return all
   }
 
   /// A run of the workload under these knobs.

@@ -11,6 +11,8 @@ public struct TraceMap: Sendable {
   public let directory: PageDirectory
   /// Distinct 4 KiB pages.
   public let footprintPages: Int
+  /// Its records, where several runs share them; nil, and each source decodes them for itself.
+  public var decoded: DecodedTrace?
   /// By thread of the trace: its records, and the accesses they stand for.
   let records: [Int]
   let accesses: [Int]
@@ -102,7 +104,9 @@ public final class TraceSource: AccessSource {
   private var repeatsLeft = 0
   private var repeatWritesLeft = 0
   private var reader: TraceReader
-  private let block = TraceBlock()
+  private var block = TraceBlock()
+  /// Block of `map.decoded` that comes next.
+  private var nextBlock = 0
   private var position = 0
   private var blockCount = 0
   /// The thread that is replayed; nil for all.
@@ -158,6 +162,7 @@ public final class TraceSource: AccessSource {
     repeatsLeft = 0
     repeatWritesLeft = 0
     remaining = total
+    nextBlock = 0
     reader.rewind()
   }
 
@@ -183,7 +188,7 @@ public final class TraceSource: AccessSource {
     position = 0
     blockCount = 0
     do throws(TraceError) {
-      if try reader.next(into: block) {
+      if try nextRecords() {
         blockCount = block.count
         return findPages()
       }
@@ -192,6 +197,15 @@ public final class TraceSource: AccessSource {
       fail(error)
       return false
     }
+  }
+
+  /// Takes or decodes the next block; false behind the last.
+  private func nextRecords() throws(TraceError) -> Bool {
+    guard let decoded = map.decoded else { return try reader.next(into: block) }
+    guard nextBlock < decoded.blocks.count else { return false }
+    block = decoded.blocks[nextBlock]
+    nextBlock += 1
+    return true
   }
 
   /// Fills `slots` for the pages of the block; false and a failure when one is new.
@@ -217,7 +231,7 @@ public final class TraceSource: AccessSource {
   private func endPass() {
     roundsDone += 1
     do throws(TraceError) {
-      while try reader.next(into: block) {
+      while try nextRecords() {
         guard thread != nil else {
           throw TraceError(
             .damaged, file: path, problem: "more records than the header says", fix: "record the trace again")
