@@ -70,6 +70,28 @@ import Workload
     #expect(result.count(.pgfault) == 100)
   }
 
+  /// More records than a block has, replayed twice, by all threads together and each by itself.
+  @Test(arguments: ["2", "recorded"])
+  func sharedRecordsMakeTheSameRun(_ threads: String) throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pageferry-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("a.pft").path
+    var writer = try TraceWriter(path: path, layout: TraceLayout(granuleShift: 6, isCacheFiltered: true))
+    for _ in 0..<25 { for record in self.threads { try writer.append(record) } }
+    _ = try writer.finish()
+    let spec = try WorkloadFile.parse(
+      text: "name: t\ntasks: [{name: a, trace: \(path), threads: \(threads), repeat: 2}]", path: "t.yaml")
+    let tree = try makeTree(["hw.cpus=2", "hw.node0.size=64M", "hw.node1.size=64M"])
+    let alone = try Simulation(spec, tree: tree).run()
+    let prepared = try PreparedWorkload(spec)
+    for _ in 0..<2 {
+      let shared = try prepared.simulation(tree).run()
+      #expect(shared.elapsed == alone.elapsed && shared.totals.accesses == 2 * 25 * 4500)
+      #expect(shared.tasks.map { $0.phases.map(\.accessHash) } == alone.tasks.map { $0.phases.map(\.accessHash) })
+    }
+  }
+
   @Test func aTraceThatCannotBeOpenedIsNamed() throws {
     let error = #expect(throws: RunError.self) {
       try simulate("name: t\ntasks: [{trace: /none.pft, threads: recorded}]")
