@@ -18,6 +18,18 @@ func wallNanoseconds() -> Int {
   return t.tv_sec * 1_000_000_000 + t.tv_nsec
 }
 
+/// CPU time of the whole process, all threads together, and wall time that `body` takes, in nanoseconds.
+func processTimes(_ body: () throws -> Void) rethrows -> (cpu: Int, wall: Int) {
+  func cpu() -> Int {
+    var t = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t)
+    return t.tv_sec * 1_000_000_000 + t.tv_nsec
+  }
+  let start = (cpu: cpu(), wall: wallNanoseconds())
+  try body()
+  return (cpu() - start.cpu, wallNanoseconds() - start.wall)
+}
+
 /// A field of /proc/self/status in bytes: `VmHWM` is the peak of resident memory, `VmRSS` what is resident now.
 func processBytes(_ field: String) -> Int {
   guard let file = fopen("/proc/self/status", "r") else { return 0 }

@@ -31,14 +31,14 @@ enum Comparing {
     var (single, one, singleWall, two, critical) = (Rounds(), Rounds(), Rounds(), Rounds(), Rounds())
     for _ in 0..<rounds {
       let alone = try plan(["tpp"]).runs[0].tree
-      let lone = try time { _ = try Simulation(spec, tree: alone).run() }
+      let lone = try processTimes { _ = try Simulation(spec, tree: alone).run() }
       single.add(nanoseconds: lone.cpu, count: 1)
       singleWall.add(nanoseconds: lone.wall, count: 1)
-      one.add(nanoseconds: try time { _ = try plan(Profile.standard).run(jobs: 1, version: "") }.cpu, count: 1)
+      one.add(nanoseconds: try processTimes { _ = try plan(Profile.standard).run(jobs: 1, version: "") }.cpu, count: 1)
       let busiest = BusiestThread()
       let standard = try plan(Profile.standard)
       two.add(
-        nanoseconds: try time {
+        nanoseconds: try processTimes {
           _ = try standard.run(jobs: 2, version: "", keep: { (_, _, _) throws(ReportError) in busiest.note() })
         }.wall, count: 1)
       critical.add(nanoseconds: busiest.nanoseconds, count: 1)
@@ -54,18 +54,6 @@ enum Comparing {
         "compare/wall, 2 threads", unit: "ns", two, limit: "one run", singleWall,
         note: "wall time: says nothing on a busy host"),
     ])
-  }
-
-  /// CPU time of the whole process and wall time, in nanoseconds.
-  private static func time(_ body: () throws -> Void) rethrows -> (cpu: Int, wall: Int) {
-    func now(_ clock: clockid_t) -> Int {
-      var time = timespec()
-      clock_gettime(clock, &time)
-      return time.tv_sec * 1_000_000_000 + time.tv_nsec
-    }
-    let (cpu, wall) = (now(CLOCK_PROCESS_CPUTIME_ID), now(CLOCK_MONOTONIC))
-    try body()
-    return (now(CLOCK_PROCESS_CPUTIME_ID) - cpu, now(CLOCK_MONOTONIC) - wall)
   }
 }
 

@@ -29,7 +29,7 @@ enum Sweeping {
     let axes = try SweepAxis.list(["vm.swappiness=1:\(cells):+1"], tree: tree)
     let plan = try SweepPlan(try PreparedWorkload(spec), inputs: inputs, axes: axes)
     var (alone, aloneWall, busier, wall) = (Rounds(), Rounds(), Rounds(), Rounds())
-    let lone = try time {
+    let lone = try processTimes {
       for cell in plan.cells {
         var own = inputs
         own.tree = try plan.tree(cell)
@@ -40,7 +40,7 @@ enum Sweeping {
     aloneWall.add(nanoseconds: lone.wall, count: 1)
     let file = NSTemporaryDirectory() + "pageferry-bench-\(UUID().uuidString).sqlite"
     defer { unlink(file) }
-    let both = try time {
+    let both = try processTimes {
       let outcome = try plan.run(into: try SweepFile(writing: file), jobs: 2)
       guard outcome.made == cells, outcome.failed == 0 else { throw SweepError("cells failed: \(outcome)") }
     }
@@ -56,17 +56,5 @@ enum Sweeping {
         "sweep/wall, 2 threads", unit: "ns", wall, limit: "one by one", aloneWall,
         note: "wall time: says nothing on a busy host"),
     ])
-  }
-
-  /// CPU time of the whole process and wall time, in nanoseconds.
-  private static func time(_ body: () throws -> Void) rethrows -> (cpu: Int, wall: Int) {
-    func now(_ clock: clockid_t) -> Int {
-      var time = timespec()
-      clock_gettime(clock, &time)
-      return time.tv_sec * 1_000_000_000 + time.tv_nsec
-    }
-    let (cpu, wall) = (now(CLOCK_PROCESS_CPUTIME_ID), now(CLOCK_MONOTONIC))
-    try body()
-    return (now(CLOCK_PROCESS_CPUTIME_ID) - cpu, now(CLOCK_MONOTONIC) - wall)
   }
 }
