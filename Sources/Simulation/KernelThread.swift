@@ -1,21 +1,21 @@
-// kswapd as a thread of the modelled machine.
+// A kernel thread (kswapd and its kin) as a thread of the modelled machine.
 
 import MemoryModel
 import Tiering
 import Timeline
 import Units
 
-/// Runs a node's kswapd on whatever CPU the scheduler gives it.
+/// Runs a kernel task on whatever CPU the scheduler gives it.
 final class KernelThread: ThreadBody {
-  let kswapd: Kswapd
+  let task: any KernelTask
   private unowned(unsafe) let simulation: Simulation
   /// Since when it is awake, as far as a timeline wants to know.
   private var awakeSince: Picoseconds?
   /// Whether it sleeps for a copy: only the copy wakes it then.
   private(set) var sleepsForCopy = false
 
-  init(kswapd: Kswapd, simulation: Simulation) {
-    self.kswapd = kswapd
+  init(task: any KernelTask, simulation: Simulation) {
+    self.task = task
     self.simulation = simulation
   }
 
@@ -32,7 +32,7 @@ final class KernelThread: ThreadBody {
         t = thread.payDebt(now: t, limit: limit)
         if t >= limit { return t }
       }
-      switch kswapd.step(now: t, cpu: cpu) {
+      switch task.step(now: t, cpu: cpu) {
       case .useCPU(let span): thread.debt += span
       case .sleepUntil(let time):
         thread.state = .sleeping(until: time)
@@ -50,7 +50,7 @@ final class KernelThread: ThreadBody {
         simulation.sleepForCopy(thread)
         return t
       }
-      if kswapd.takeRemapped() { simulation.wakeWaiters(now: t) }
+      if task.takeRemapped() { simulation.wakeWaiters(now: t) }
       if simulation.memory.anyWakePending { return t }
     }
     return t

@@ -167,7 +167,7 @@ public final class Simulation {
       kswapds.append(kswapd)
       let own = layouts[node].cpus
       let thread = ModelThread(
-        id: threads.count, name: "kswapd\(node)", body: KernelThread(kswapd: kswapd, simulation: self),
+        id: threads.count, name: "kswapd\(node)", body: KernelThread(task: kswapd, simulation: self),
         allowed: (0..<hardware.cpus).map { own.isEmpty || own.contains($0) }, isKernel: true)
       thread.state = .waiting
       threads.append(thread)

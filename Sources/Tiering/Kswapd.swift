@@ -7,21 +7,8 @@ import MemoryModel
 import Migration
 import Units
 
-/// What a kernel thread wants after a step.
-public enum ThreadStep: Sendable {
-  /// So much CPU time passes, then the next step.
-  case useCPU(Picoseconds)
-  /// Sleeps until the time or until woken.
-  case sleepUntil(Picoseconds)
-  /// Sleeps until woken.
-  case sleep
-  /// Waits for a copy (`CopyMachine.takeBlocked`): polling, or asleep until it is woken for it.
-  case spin
-  case sleepForCopy
-}
-
 /// kswapd of one node.
-public final class Kswapd {
+public final class Kswapd: KernelTask {
   private enum Phase { case asleep, napping, retrying, starting, priority, shrinking }
 
   public let node: Int
