@@ -24,9 +24,11 @@ import Testing
     _ bytes: [UInt8], pieces: [Int] = [1 << 20]
   ) throws -> (accesses: [Access], stream: AccessStream) {
     let pipe = try RecordPipe()
-    let input = ByteInput(pipe: pipe.takeReadEnd(), name: "pipe", hasEnded: { true })
-    let end = dup(pipe.writeEnd)
+    // The pipe ends with its last writer; no child of another test may hold it open.
+    let input = ByteInput(pipe: pipe.takeReadEnd(), name: "pipe", hasEnded: { false })
+    let end = fcntl(pipe.writeEnd, F_DUPFD_CLOEXEC, 0)
     pipe.closeWriteEnd()
+    let hasWritten = DispatchSemaphore(value: 0)
     let thread = Thread {
       var start = 0
       var turn = 0
@@ -38,8 +40,11 @@ import Testing
         turn += 1
       }
       close(end)
+      hasWritten.signal()
     }
     thread.start()
+    // A writer without a reader would get SIGPIPE: the read end stays until all is in the pipe, which has room for it.
+    defer { withExtendedLifetime(input) { hasWritten.wait() } }
     var sink = Collector()
     var stream = AccessStream()
     try stream.read(input, &sink) { _ in }
