@@ -17,6 +17,7 @@ public struct CostKnobs: KnobSet {
   public var scanBlock = 50 * Picoseconds.nanosecond
   public var reclaimPage = 80 * Picoseconds.nanosecond
   public var reclaimRound = 2 * Picoseconds.microsecond
+  public var compactScan = 8 * Picoseconds.nanosecond
   public var isolate = 40 * Picoseconds.nanosecond
   public var allocate = 80 * Picoseconds.nanosecond
   public var unmap = 250 * Picoseconds.nanosecond
@@ -60,6 +61,9 @@ public struct CostKnobs: KnobSet {
     step("cost.scan_block", \.scanBlock, "recall", "Walking one 2 MiB block in a NUMA scan."),
     step("cost.reclaim_page", \.reclaimPage, "recall", "Isolating one page in reclaim and checking its references."),
     step("cost.reclaim_round", \.reclaimRound, "recall", "One priority round of kswapd."),
+    step(
+      "cost.compact_scan", \.compactScan, "recall: a page's flags from a cold cache line of eight struct pages' worth",
+      "One page that a scanner of compaction looks at."),
     step(
       "cost.migrate_isolate", \.isolate,
       "a third of 10 to 15 % of a 4 KiB migration of 1.2 us (DMA-offload mails 2026, Zen 3; the split is recall)",

@@ -10,6 +10,8 @@ public struct AllocationPolicy: Sendable {
   public var nodeMask: UInt64?
   /// May wake kswapd (__GFP_KSWAPD_RECLAIM).
   public var mayWakeKswapd = true
+  /// May reclaim and compact by itself (__GFP_DIRECT_RECLAIM); its caller does.
+  public var mayReclaim = true
   /// May dig below the low mark to the min mark in the slow path.
   public var maySlowPath = true
   /// The highest zone it may use: movable for user pages, normal for the kernel's own.
@@ -46,13 +48,25 @@ extension Memory {
     return takeFromZonelist(order: order, node: node, cpu: cpu, policy: policy, mark: .min)
   }
 
+  /// The same at the min mark alone: what a slow path tries after it has reclaimed or compacted.
+  public func allocateAboveMin(order: Int, node: Int, cpu: Int, policy: AllocationPolicy) -> PFN? {
+    takeFromZonelist(order: order, node: node, cpu: cpu, policy: policy, mark: .min)
+  }
+
+  /// The zones that an allocation preferring `node` may use, in the order it tries them.
+  public func allowedZones(node: Int, policy: AllocationPolicy) -> [Int] {
+    zonelists[node].filter {
+      zones[$0].kind.rawValue <= policy.highest.rawValue && allows(policy, node: zones[$0].node, preferred: node)
+    }
+  }
+
   /// Wakes kswapd of every node of the zonelist that the policy allows (`wake_all_kswapds`).
   private func wakeZonelist(order: Int, node: Int, policy: AllocationPolicy) {
     var last = -1
     for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
       let id = zones[zone].node
       guard allows(policy, node: id, preferred: node), id != last else { continue }
-      wakeKswapd(zone: zone, order: order, highest: policy.highest)
+      wakeKswapd(zone: zone, order: order, highest: policy.highest, mayReclaim: policy.mayReclaim)
       last = id
     }
   }

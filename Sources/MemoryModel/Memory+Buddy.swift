@@ -87,7 +87,22 @@ extension Memory {
       head &= ~(PFN(1) << order)
       order += 1
     }
-    insertFree(zone: zone, pfn: head, order: order, type: blockType(head))
+    insertFree(
+      zone: zone, pfn: head, order: order, type: blockType(head),
+      atTail: isMergeLikely(head, order: order, zone: zone))
+  }
+
+  /// Whether the block and its buddy would merge once more: such a block goes to the end of its list, to be left alone
+  /// (`buddy_merge_likely`).
+  @inline(__always)
+  private func isMergeLikely(_ pfn: PFN, order: Int, zone: Int) -> Bool {
+    guard order < Memory.maxOrder - 1 else { return false }
+    let pair = pfn & ~(PFN(1) << PFN(order))
+    let other = pair ^ (PFN(1) << PFN(order + 1))
+    guard other >= zones[zone].start, other + (PFN(1) << PFN(order + 1)) <= zones[zone].end else { return false }
+    let flags = frames[Int(other)].flags
+    return flags & FrameFlags.kindMask == FrameFlags.kindBuddy
+      && Int((flags & FrameFlags.orderMask) >> FrameFlags.orderShift) == order + 1
   }
 
   /// Takes a block of `order` from the buddy lists, or nil (`__rmqueue`). `noFragment` refuses to break another type's

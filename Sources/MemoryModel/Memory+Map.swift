@@ -49,17 +49,29 @@ extension Memory {
     return true
   }
 
-  /// Maps a 2 MiB folio over the whole block of `slot`, from `node` alone and only if a free block is there (defrag =
-  /// madvise without advice: alloc_pages_mpol's first try); false otherwise.
+  /// Makes sure that the 2 MiB block of `slot` has a page table to deposit; false when there is no memory for it.
+  public func prepareHuge(slot: Int, node: Int, cpu: Int) -> Bool {
+    ensureTablePage(slot: slot & ~(Page.perHuge - 1), node: node, cpu: cpu)
+  }
+
+  /// Maps a 2 MiB block that was allocated for it over the whole block of `slot`, whose page table is there.
+  public func mapHuge(_ block: PFN, slot: Int, isWrite: Bool, cpu: Int) {
+    install(
+      block, order: Page.hugeOrder, slot: slot & ~(Page.perHuge - 1), isWrite: isWrite, isFile: false, cpu: cpu)
+    vmstat[.thp_fault_alloc] += 1
+  }
+
+  /// The same with a block of `node` alone, if there is a free one; false otherwise.
   public func mapHuge(slot: Int, isWrite: Bool, node: Int, cpu: Int) -> Bool {
-    let start = slot & ~(Page.perHuge - 1)
-    guard ensureTablePage(slot: start, node: node, cpu: cpu) else { return false }
     var policy = AllocationPolicy.user
     policy.thisNodeOnly = true
     policy.mayWakeKswapd = false
     guard let pfn = allocate(order: Page.hugeOrder, node: node, cpu: cpu, policy: policy) else { return false }
-    install(pfn, order: Page.hugeOrder, slot: start, isWrite: isWrite, isFile: false, cpu: cpu)
-    vmstat[.thp_fault_alloc] += 1
+    guard prepareHuge(slot: slot, node: node, cpu: cpu) else {
+      release(pfn, order: Page.hugeOrder, cpu: cpu)
+      return false
+    }
+    mapHuge(pfn, slot: slot, isWrite: isWrite, cpu: cpu)
     return true
   }
 

@@ -156,6 +156,12 @@ extension Memory {
     }
   }
 
+  /// Empties a CPU's lists of a zone (`drain_local_pages`).
+  public func drainPerCPULists(zone: Int, cpu: Int) {
+    let lists = zones[zone].perCPU + cpu
+    drainPerCPU(lists, count: lists.pointee.count, first: .unmovable)
+  }
+
   /// Empties every per-CPU list of every zone (`drain_all_pages`).
   public func drainAllPerCPULists() {
     for zone in 0..<zoneCount {

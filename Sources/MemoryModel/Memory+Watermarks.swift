@@ -188,7 +188,10 @@ extension Memory {
 
   /// Asks for kswapd of the node of `zone` (`wakeup_kswapd`): the wake is left pending for the scheduler, unless kswapd
   /// runs already, the node is hopeless, or there is nothing to do.
-  public func wakeKswapd(zone: Int, order: Int, highest: ZoneKind) {
+  ///
+  /// - Parameter mayReclaim: whether who asks can reclaim and compact; if it cannot, kcompactd is woken where fragmentation alone is
+  ///   the problem.
+  public func wakeKswapd(zone: Int, order: Int, highest: ZoneKind, mayReclaim: Bool = true) {
     let node = nodes + zones[zone].node
     if let now = node.pointee.kswapdHighest {
       if now.rawValue < highest.rawValue { node.pointee.kswapdHighest = highest }
@@ -197,10 +200,11 @@ extension Memory {
     }
     node.pointee.kswapdOrder = max(node.pointee.kswapdOrder, order)
     guard node.pointee.kswapdWaiting else { return }
-    if node.pointee.kswapdFailures >= 16 { return }
-    if isBalanced(node: node.pointee.id, order: order, highest: highest)
-      && !isBoosted(node: node.pointee.id, highest: highest)
+    if node.pointee.kswapdFailures >= 16
+      || (isBalanced(node: node.pointee.id, order: order, highest: highest)
+        && !isBoosted(node: node.pointee.id, highest: highest))
     {
+      if !mayReclaim { wakeKcompactd(node: node.pointee.id, order: order, highest: highest) }
       return
     }
     node.pointee.kswapdWakePending = true

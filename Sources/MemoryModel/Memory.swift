@@ -59,6 +59,10 @@ public final class Memory {
   public let frameEnd: Int
   /// Migratetype of each 512-page block.
   let blockTypes: UnsafeMutablePointer<UInt8>
+  /// Whether compaction passes each 512-page block by (PB_migrate_skip).
+  let blockSkips: UnsafeMutablePointer<UInt8>
+  /// What each zone remembers of compaction.
+  public let compaction: UnsafeMutablePointer<ZoneCompaction>
 
   public let zones: UnsafeMutablePointer<Zone>
   public let zoneCount: Int
@@ -88,6 +92,9 @@ public final class Memory {
 
   /// Called with the slot of a file page that reclaim dropped: its process has one page fewer.
   public var onPageDropped: ((_ slot: Int) -> Void)?
+
+  /// vm.extfrag_threshold, in thousandths.
+  public var extfragThreshold = 500
 
   /// Whether demotion is on (mm.numa.demotion_enabled).
   public var demotionEnabled = false
@@ -129,6 +136,7 @@ public final class Memory {
     cold = zeroedPages(ColdFrame.self, count: next)
     blockTypes = zeroedPages(UInt8.self, count: next >> Page.hugeOrder)
     blockTypes.update(repeating: UInt8(MigrateType.movable.rawValue), count: next >> Page.hugeOrder)
+    blockSkips = zeroedPages(UInt8.self, count: next >> Page.hugeOrder)
     table = PageTable(pages: virtualPages)
 
     zoneCount = zonePlans.count
@@ -169,6 +177,10 @@ public final class Memory {
       (activation + cpu).initialize(to: LRUBatch())
     }
 
+    compaction = .allocate(capacity: zoneCount)
+    compaction.initialize(repeating: ZoneCompaction(), count: zoneCount)
+    for zone in 0..<zoneCount { resetScanners(zone: zone) }
+
     freeAllAtBoot(layouts)
     recomputeWatermarks()
   }
@@ -196,6 +208,8 @@ public final class Memory {
     free(frames)
     free(cold)
     free(blockTypes)
+    free(blockSkips)
+    compaction.deallocate()
     table.deallocate()
   }
 

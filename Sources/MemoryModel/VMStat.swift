@@ -18,6 +18,7 @@ public enum VMEvent: Int, CaseIterable, Sendable {
   case thp_migration_success, thp_migration_fail, thp_migration_split
   case thp_fault_alloc, thp_fault_fallback, thp_split_page, thp_split_pmd
   case compact_migrate_scanned, compact_free_scanned, compact_isolated, compact_stall, compact_fail, compact_success
+  case compact_daemon_wake, compact_daemon_migrate_scanned, compact_daemon_free_scanned
   case oom_kill
   // The TPP patches' own counters (74b1ce5db in the original's tree).
   case pgpromote_candidate_demoted, pgpromote_candidate_anon, pgpromote_candidate_file, pgpromote_tried

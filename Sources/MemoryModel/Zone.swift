@@ -153,6 +153,14 @@ public struct Node {
   /// Set when an allocation or a promotion wants kswapd to run; the scheduler takes it.
   public var kswapdWakePending = false
 
+  /// What kcompactd was asked for (kcompactd_max_order, kcompactd_highest_zoneidx).
+  public var kcompactdOrder = 0
+  public var kcompactdHighest = ZoneKind.movable
+  /// Whether kcompactd sleeps.
+  public var kcompactdWaiting = true
+  /// Set when somebody wants kcompactd to run; the scheduler takes it.
+  public var kcompactdWakePending = false
+
   /// Adaptive hot threshold in ms, 0 when unset, and the state of its adjustment and of the rate limit (2.4).
   public var hotThreshold = 0
   public var thresholdStart = 0

@@ -18,21 +18,29 @@ struct ShownCall {
 }
 
 extension MigrateCaller {
-  /// As a record's track: kswapd by its node, a task's thread behind all of these.
+  /// As a record's track: kernel threads by their nodes, a task's thread behind all of these.
   public var track: Int {
     switch self {
     case .kswapd(let node): node
+    case .kcompactd(let node): MigrateCaller.firstKcompactd + node
+    case .sysctl: MigrateCaller.sysctlTrack
     case .task(let task, let thread): MigrateCaller.firstTask + task << 12 + thread
     }
   }
 
+  static let firstKcompactd = 1 << 8
+  static let sysctlTrack = 1 << 9
   /// Nodes are up to 16, and threads of a task up to 1024 CPUs' worth.
   static let firstTask = 1 << 12
 
   /// From a record's track.
   public init(track: Int) {
-    if track < MigrateCaller.firstTask {
+    if track < MigrateCaller.firstKcompactd {
       self = .kswapd(node: track)
+    } else if track < MigrateCaller.sysctlTrack {
+      self = .kcompactd(node: track - MigrateCaller.firstKcompactd)
+    } else if track < MigrateCaller.firstTask {
+      self = .sysctl
     } else {
       let rest = track - MigrateCaller.firstTask
       self = .task(rest >> 12, thread: rest & 0xFFF)

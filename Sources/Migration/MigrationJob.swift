@@ -38,6 +38,8 @@ public final class MigrationJob {
   private(set) var reason = MigrateReason.demotion
   private var mode = MigrateMode.async
   private var target = MigrationTarget(node: 0, allowed: 0)
+  /// Where compaction moves pages to, instead of `target`.
+  private var freePages: CompactControl?
   private var runningCPUs = 1
   private(set) var caller = MigrateCaller.kswapd(node: 0)
   /// What a timeline has to know between two steps (MigrationJob+Timeline.swift).
@@ -53,6 +55,8 @@ public final class MigrationJob {
   private var splits: [PFN] = []
   private var isSplitPass = false
   private var outOfMemory = false
+  /// Whether some page found no destination (-ENOMEM).
+  public private(set) var ranOutOfMemory = false
   private var baseInBatch = false
 
   private var succeeded = 0
@@ -94,6 +98,28 @@ public final class MigrationJob {
     _ list: UnsafeBufferPointer<PFN>, to target: MigrationTarget, reason: MigrateReason, mode: MigrateMode,
     runningCPUs: Int, caller: MigrateCaller, isConcurrent: Bool = false
   ) {
+    begin(
+      list, to: target, reason: reason, mode: mode, runningCPUs: runningCPUs, caller: caller, isConcurrent: isConcurrent
+    )
+    freePages = nil
+  }
+
+  /// Begins a call of migrate_pages for compaction: within the zone, to the pages that its free scanner isolates.
+  public func start(
+    _ list: UnsafeBufferPointer<PFN>, compacting control: CompactControl, mode: MigrateMode, runningCPUs: Int,
+    caller: MigrateCaller, isConcurrent: Bool
+  ) {
+    let node = memory.zones[control.zone].node
+    begin(
+      list, to: MigrationTarget(node: node, allowed: 1 << UInt64(node)), reason: .compaction, mode: mode,
+      runningCPUs: runningCPUs, caller: caller, isConcurrent: isConcurrent)
+    freePages = control
+  }
+
+  private func begin(
+    _ list: UnsafeBufferPointer<PFN>, to target: MigrationTarget, reason: MigrateReason, mode: MigrateMode,
+    runningCPUs: Int, caller: MigrateCaller, isConcurrent: Bool
+  ) {
     precondition(isIdle && !list.isEmpty)
     shown = ShownCall()
     self.target = target
@@ -108,6 +134,7 @@ public final class MigrationJob {
     leftovers.removeAll(keepingCapacity: true)
     isSplitPass = false
     outOfMemory = false
+    ranOutOfMemory = false
     succeededBefore = 0
     resetCounts()
     precondition(!isConcurrent || !memory.rules.migratesInBatches, "migrate_pages_concur is 5.13's")
@@ -314,6 +341,7 @@ public final class MigrationJob {
   /// A destination of the same order: the preferred node alone, then any allowed one, never with direct reclaim
   /// (`alloc_demote_folio`, `alloc_misplaced_dst_folio`).
   func allocateTarget(order: Int, cpu: Int, time: inout Picoseconds) -> PFN? {
+    if let freePages { return takeTarget(from: freePages, time: &time) }
     time += costs.allocate
     spend(costs.allocate, .allocate)
     if copies.failsAllocation() { return nil }
@@ -330,6 +358,16 @@ public final class MigrationJob {
     return memory.allocate(order: order, node: target.node, cpu: cpu, policy: policy)
   }
 
+  /// Compaction's destination: what the free scanner holds, or finds now (`compaction_alloc`).
+  private func takeTarget(from control: CompactControl, time: inout Picoseconds) -> PFN? {
+    if copies.failsAllocation() { return nil }
+    let pfn = control.takeTarget()
+    let scan = control.takeScanned() * costs.compactScan
+    time += scan
+    spend(scan, .allocate)
+    return pfn
+  }
+
   /// No destination for `old`. True if the call can go on: a 2 MiB folio was split (never for promotion).
   private func noTarget(for old: PFN) -> Bool {
     let pages = memory.pages(of: old)
@@ -341,6 +379,7 @@ public final class MigrationJob {
       for i in 0..<pages { splits.append(old + PFN(i)) }
       return true
     }
+    ranOutOfMemory = true
     failedPages += pages
     if pages > 1 { hugeFailed += 1 }
     if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_nomem] += pages }

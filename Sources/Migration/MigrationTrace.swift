@@ -46,6 +46,9 @@ public enum MigrateStage: Int, CaseIterable, Sendable {
 /// Who called migrate_pages.
 public enum MigrateCaller: Hashable, Sendable {
   case kswapd(node: Int)
+  case kcompactd(node: Int)
+  /// Whoever wrote vm.compact_memory.
+  case sysctl
   /// A thread of the workload's tasks: their number, from 0, and the thread's within the task.
   case task(Int, thread: Int)
 }

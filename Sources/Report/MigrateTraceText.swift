@@ -7,8 +7,10 @@ import Units
 
 /// Renders migration records.
 public enum MigrateTraceText {
-  /// Ids that the lines name: kswapd of node N has 60 + N, the threads of the tasks 1000 and up, in the workload's order.
+  /// Ids that the lines name: kswapd of node N has 60 + N, its kcompactd 80 + N, the threads of the tasks 1000 and up, in the workload's order.
   static let firstKswapd = 60
+  static let firstKcompactd = 80
+  static let sysctlPid = 999
   static let firstTask = 1000
 
   /// The head of the file, as in tracefs's `trace`: what is in it, what was written, and so what was lost.
@@ -38,6 +40,8 @@ public enum MigrateTraceText {
     let pid: Int
     switch record.caller {
     case .kswapd(let node): (comm, pid) = ("kswapd\(node)", firstKswapd + node)
+    case .kcompactd(let node): (comm, pid) = ("kcompactd\(node)", firstKcompactd + node)
+    case .sysctl: (comm, pid) = ("sysctl", sysctlPid)
     case .task(let index, let thread):
       comm = String(tasks[index].name.prefix(15))
       pid = tasks[..<index].reduce(firstTask + thread) { $0 + $1.threads }

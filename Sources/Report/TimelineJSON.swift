@@ -82,7 +82,7 @@ public struct TimelineJSON {
   private func place(_ track: Int32) -> (process: Int, track: Int) {
     let caller = MigrateCaller(track: Int(track))
     let process: Int
-    if case .kswapd = caller { process = TimelineTrack.kernelThreads } else { process = TimelineTrack.tasks }
+    if case .task = caller { process = TimelineTrack.tasks } else { process = TimelineTrack.kernelThreads }
     return (process, TimelineTrack.thread(run.thread(of: caller)))
   }
 

@@ -1,5 +1,6 @@
 // All knobs of the product in one tree.
 
+import Compaction
 import DSAConfig
 import DSAModel
 import Machine
@@ -12,7 +13,8 @@ extension KnobTree {
   /// Every knob at its default, in the order of listings.
   public static var product: KnobTree {
     KnobTree([
-      KernelKnobs.self, BalancingKnobs.self, ReclaimKnobs.self, MemoryKnobs.self, HugePageKnobs.self,
+      KernelKnobs.self, BalancingKnobs.self, ReclaimKnobs.self, MemoryKnobs.self, CompactionKnobs.self,
+      HugePageKnobs.self,
       HardwareKnobs.self, DSAHardwareKnobs.self, CopyKnobs.self, CostKnobs.self, CopyCostKnobs.self, FaultKnobs.self,
       SimulationKnobs.self,
     ])

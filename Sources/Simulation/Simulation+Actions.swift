@@ -159,6 +159,7 @@ extension Simulation {
     reclaim = tree[ReclaimKnobs.self]
     balancing = tree[BalancingKnobs.self]
     hugePages = tree[HugePageKnobs.self]
+    applyCompactionKnobs(writes: writes)
     memory.apply(tree[MemoryKnobs.self])
     memory.hugePagesOn = hugePages.enabled != .never
     memory.demotionEnabled = reclaim.demotionEnabled

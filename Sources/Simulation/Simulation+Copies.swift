@@ -108,9 +108,6 @@ extension Simulation {
           + (memory.rules.isTPP && !reclaim.concurToDemote
             ? ", and without vm.use_concur_to_demote base pages are copied one by one" : ""))
     }
-    if reclaim.concurToCompact {
-      warnings.append("vm.use_concur_to_compact has no effect: there is no compaction in the model")
-    }
     if copy.timer.overflows > 0 {
       warnings.append(
         "\(copy.timer.overflows) lists, planned by vm.dsa_list_cut = c2, were beyond the original's pools, where it crashes; "

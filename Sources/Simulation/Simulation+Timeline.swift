@@ -17,6 +17,8 @@ public struct TimelineResult {
   public var cpus: Int
   public var nodes: Int
   public var threads: [Thread]
+  /// The number of the first kcompactd.
+  public var firstKcompactd: Int
   /// The number of the first thread of each task.
   public var firstThread: [Int]
   /// Queues of each device by their place in its configuration, and engines.
@@ -27,6 +29,8 @@ public struct TimelineResult {
   public func thread(of caller: MigrateCaller) -> Int {
     switch caller {
     case .kswapd(let node): node
+    case .kcompactd(let node): firstKcompactd + node
+    case .sysctl: threads.firstIndex { $0.name == "sysctl" && $0.isKernel } ?? 0
     case .task(let task, let thread): (firstThread.indices.contains(task) ? firstThread[task] : 0) + thread
     }
   }
@@ -65,6 +69,7 @@ extension Simulation {
     return TimelineResult(
       timeline: timeline, cpus: hardware.cpus, nodes: memory.nodeCount,
       threads: threads.map { TimelineResult.Thread(name: $0.name, isKernel: $0.isKernel) },
+      firstKcompactd: kcompactds.first?.thread.id ?? 0,
       firstThread: programs.map { $0.threads.first?.thread.id ?? 0 },
       queues: devices.map { Array($0.queues.indices) },
       engines: devices.map { $0.groups.reduce(0) { $0 + $1.engines } })

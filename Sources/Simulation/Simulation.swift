@@ -1,6 +1,7 @@
 // A run: the machine, the kernel threads, the tasks, and the loop that moves modelled time. What is not in this file:
 // building the machine (Simulation+Machine.swift), what phases do (Simulation+Actions.swift), sampling and checks.
 
+import Compaction
 import Events
 import Machine
 import MemoryModel
@@ -31,6 +32,7 @@ public final class Simulation {
   var reclaim: ReclaimKnobs
   var balancing: BalancingKnobs
   var hugePages: HugePageKnobs
+  var compaction: CompactionKnobs
   var stalls = StallHistograms()
   let runningCPUs: Int
 
@@ -40,6 +42,9 @@ public final class Simulation {
   private var wakeTimes: [UnsafeMutablePointer<Picoseconds>] = []
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
+  var kcompactds: [(task: Kcompactd, thread: ModelThread)] = []
+  /// Who carries out writes of vm.compact_memory; made at the first.
+  var memoryCompaction: (MemoryCompaction, ModelThread)?
   var programs: [TaskProgram] = []
   var spaces: [AddressSpace] = []
   /// Threads that wait for a page under migration.
@@ -104,10 +109,11 @@ public final class Simulation {
     reclaim = tree[ReclaimKnobs.self]
     balancing = tree[BalancingKnobs.self]
     hugePages = tree[HugePageKnobs.self]
+    compaction = tree[CompactionKnobs.self]
     let rules = tree[KernelKnobs.self].rules
 
     for (name, isOn) in [
-      ("vm.use_concur_to_demote", reclaim.concurToDemote), ("vm.use_concur_to_compact", reclaim.concurToCompact),
+      ("vm.use_concur_to_demote", reclaim.concurToDemote), ("vm.use_concur_to_compact", compaction.isConcurrent),
     ] where isOn && !rules.isTPP {
       throw RunError(
         "\(name) is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
@@ -154,6 +160,8 @@ public final class Simulation {
     try applyHistory()
     makeKernelThreads(layouts)
     try makeTasks(inputs)
+    makeKcompactds()
+    applyCompactionKnobs(writes: [])
   }
 
   // MARK: Construction of threads
@@ -340,6 +348,7 @@ public final class Simulation {
       if (kswapdThreads[node].body as? KernelThread)?.sleepsForCopy == true { continue }
       scheduler.wake(kswapdThreads[node], now: now, waker: waker)
     }
+    deliverCompactionWakes(now: now)
   }
 
   /// The end of the first sleep, Int.max when nobody sleeps.
@@ -348,11 +357,13 @@ public final class Simulation {
   private func nextTimer() -> Picoseconds? {
     var earliest = firstWake
     if nextEvent < spec.events.count { earliest = min(earliest, spec.events[nextEvent].at) }
-    return earliest == Int.max ? nil : earliest
+    // A look at the nodes alone wakes nobody who waits.
+    return earliest == Int.max ? nil : min(earliest, nextCompactionCheck)
   }
 
   private func fireTimers() {
     if firstWake <= now { wakeSleepers() }
+    if nextCompactionCheck <= now { checkFragmentation() }
     while nextEvent < spec.events.count, spec.events[nextEvent].at <= now {
       let event = spec.events[nextEvent]
       nextEvent += 1

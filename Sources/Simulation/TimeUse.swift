@@ -19,6 +19,8 @@ public enum TimeUse: Int, CaseIterable, Sendable {
   case migrationWait
   /// Freeing memory for its own allocation.
   case directReclaim
+  /// Compacting, and reclaiming, for a huge page of its own.
+  case compaction
   /// NUMA scanning of its address space.
   case scan
   /// Runnable, but another thread had the CPU (kswapd among them).
@@ -42,6 +44,7 @@ public enum TimeUse: Int, CaseIterable, Sendable {
     case .promotion: "promoting in a fault"
     case .migrationWait: "waiting on migration"
     case .directReclaim: "direct reclaim"
+    case .compaction: "compacting for huge pages"
     case .scan: "NUMA scanning"
     case .cpuWait: "waiting for a CPU"
     case .contextSwitch: "context switches"
@@ -53,7 +56,7 @@ public enum TimeUse: Int, CaseIterable, Sendable {
 
 /// Why an access took longer than memory does.
 public enum StallCause: Int, CaseIterable, Sendable {
-  case firstTouch, majorFault, hintFault, promotion, migrationWait, directReclaim
+  case firstTouch, majorFault, hintFault, promotion, migrationWait, directReclaim, compaction
 
   public var name: String {
     switch self {
@@ -63,6 +66,7 @@ public enum StallCause: Int, CaseIterable, Sendable {
     case .promotion: "promotion"
     case .migrationWait: "migration_wait"
     case .directReclaim: "direct_reclaim"
+    case .compaction: "compaction"
     }
   }
 }

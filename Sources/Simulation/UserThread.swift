@@ -1,5 +1,6 @@
 // A user thread: it replays its batch, and goes through the kernel when the replay loop stops.
 
+import Compaction
 import Machine
 import MemoryModel
 import Migration
@@ -9,7 +10,7 @@ import Workload
 
 /// One thread of a task.
 final class UserThread: ThreadBody {
-  private enum Stage { case replay, promoting, reclaiming, ended }
+  private enum Stage { case replay, promoting, reclaiming, faultingHuge, ended }
 
   let program: TaskProgram
   let number: Int
@@ -42,6 +43,8 @@ final class UserThread: ThreadBody {
   private let job: MigrationJob
   private lazy var directReclaim = simulation.makeDirectReclaim(caller: caller, seed: UInt64(thread.id))
   private var caller: MigrateCaller { .task(program.index, thread: number) }
+  private lazy var hugeFault = HugeFault(
+    allocation: simulation.makeHugeAllocation(caller: caller, seed: UInt64(thread.id) &+ 0x68_7567_65))
   private var promotedSlot = 0
   private var promotedFrom = 0
   private var promotedTo = 0
@@ -210,6 +213,7 @@ final class UserThread: ThreadBody {
         return t
       case .promoting: stepPromotion(now: t, cpu: cpu)
       case .reclaiming: stepReclaim(now: t, cpu: cpu)
+      case .faultingHuge: stepHugeFault(now: t, cpu: cpu)
       case .replay:
         if scan.isDue {
           scanAddressSpace(now: t)
@@ -360,17 +364,59 @@ final class UserThread: ThreadBody {
       return
     }
     let node = simulation.node(ofCPU: cpu)
-    let costs = simulation.costs
     if simulation.wantsHuge(region, slot: slot) {
-      if memory.mapHuge(slot: slot, isWrite: isWrite, node: node, cpu: cpu) {
-        program.space.rss += Page.perHuge
-        memory.vmstat[.pgfault] += 1
-        use(.firstTouch, costs.firstTouchHuge)
-        simulation.stalls.record(.firstTouch, costs.firstTouchHuge)
-        return
-      }
-      memory.vmstat[.thp_fault_fallback] += 1
+      beginHugeFault(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
+      return
     }
+    touchBase(region, slot: slot, isWrite: isWrite, now: now, cpu: cpu)
+  }
+
+  private func beginHugeFault(
+    _ region: MappedRegion, slot: Int, isWrite: Bool, node: Int, now: Picoseconds, cpu: Int
+  ) {
+    let isAdvised = region.advice == .madvise || region.advice == .always
+    hugeFault.apply(simulation)
+    hugeFault.start(
+      slot: slot, isWrite: isWrite, node: node,
+      effort: .fault(simulation.hugePages.defrag, isAdvised: isAdvised))
+    stallStart = now
+    stage = .faultingHuge
+    stepHugeFault(now: now, cpu: cpu)
+  }
+
+  private func stepHugeFault(now: Picoseconds, cpu: Int) {
+    if continues(hugeFault.step(now: now, cpu: cpu), as: .compaction, now: now) {
+      if hugeFault.takeRemapped() { simulation.wakeWaiters(now: now) }
+      return
+    }
+    stage = .replay
+    if now > stallStart { simulation.stalls.record(.compaction, now - stallStart) }
+    let slot = hugeFault.slot
+    guard let region = program.space.region(of: slot), simulation.wantsHuge(region, slot: slot) else {
+      // Another thread has mapped something there meanwhile: the access is tried again.
+      if let block = hugeFault.block { memory.release(block, order: Page.hugeOrder, cpu: cpu) }
+      return
+    }
+    guard let block = hugeFault.block else { return fallBack(region, slot: slot, now: now, cpu: cpu) }
+    guard memory.prepareHuge(slot: slot, node: simulation.node(ofCPU: cpu), cpu: cpu) else {
+      memory.release(block, order: Page.hugeOrder, cpu: cpu)
+      return fallBack(region, slot: slot, now: now, cpu: cpu)
+    }
+    memory.mapHuge(block, slot: slot, isWrite: hugeFault.isWrite, cpu: cpu)
+    program.space.rss += Page.perHuge
+    memory.vmstat[.pgfault] += 1
+    use(.firstTouch, simulation.costs.firstTouchHuge)
+    simulation.stalls.record(.firstTouch, simulation.costs.firstTouchHuge)
+  }
+
+  private func fallBack(_ region: MappedRegion, slot: Int, now: Picoseconds, cpu: Int) {
+    memory.vmstat[.thp_fault_fallback] += 1
+    touchBase(region, slot: slot, isWrite: hugeFault.isWrite, now: now, cpu: cpu)
+  }
+
+  private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
+    let node = simulation.node(ofCPU: cpu)
+    let costs = simulation.costs
     guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu) else {
       beginReclaim(node: node, now: now)
       return

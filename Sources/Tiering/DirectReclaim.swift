@@ -12,10 +12,16 @@ public final class DirectReclaim {
   private let job: MigrationJob
   private let shrinkers: [NodeShrinker]
   private var control = ScanControl()
-  private var order: [Int] = []
+  private var nodes: [Int] = []
   private var next = 0
   private var isShrinking = false
   private var isRunning = false
+  /// The allocation that it is for.
+  private var policy = AllocationPolicy.user
+  private var node = 0
+  private var extfragThreshold = 500
+  /// Whether the last run found a zone that compaction alone can help.
+  private var isCompactionReady = false
 
   public init(
     memory: Memory, targets: DemotionTargets, links: Links, trace: MigrationTrace, knobs: ReclaimKnobs,
@@ -45,44 +51,94 @@ public final class DirectReclaim {
   /// True once after steps that made pages available again.
   public func takeRemapped() -> Bool { job.takeRemapped() }
 
-  /// Begins a run for an allocation that prefers `node`.
-  public func start(node: Int) {
-    order = []
-    for zone in memory.zonelists[node] where !order.contains(memory.zones[zone].node) {
-      order.append(memory.zones[zone].node)
-    }
+  /// Whether the last run freed something, or found that compaction can do without.
+  public var madeProgress: Bool { control.reclaimed > 0 || isCompactionReady }
+
+  /// Begins a run for an allocation of `order` that prefers `node`.
+  public func start(
+    node: Int, order: Int = 0, policy: AllocationPolicy = .user, extfragThreshold: Int = 500
+  ) {
+    self.node = node
+    self.policy = policy
+    self.extfragThreshold = extfragThreshold
     control = ScanControl()
+    control.order = order
+    isCompactionReady = false
+    collectNodes()
     control.isKswapd = false
     control.toReclaim = clusterMax
     next = 0
     isShrinking = false
-    isRunning = true
+    isRunning = !nodes.isEmpty
     let kind = memory.zones[memory.zonelists[node][0]].kind
     memory.vmstat.values[VMEvent.allocstall_dma.rawValue + kind.rawValue] += 1
+  }
+
+  /// The nodes of the zonelist, in its order. For a costly order a zone that can be compacted as it is needs no reclaim
+  /// (`shrink_zones`).
+  private func collectNodes() {
+    nodes.removeAll(keepingCapacity: true)
+    for zone in memory.zonelists[node] where !nodes.contains(memory.zones[zone].node) {
+      if control.order > 0 {
+        guard memory.allowedZones(node: node, policy: policy).contains(zone) else { continue }
+        if control.order > Memory.costlyOrder,
+          memory.isReadyToCompact(
+            zone: zone, order: control.order, highest: policy.highest, threshold: extfragThreshold)
+        {
+          isCompactionReady = true
+          continue
+        }
+      }
+      nodes.append(memory.zones[zone].node)
+    }
   }
 
   /// Does the next step.
   public func step(now: Picoseconds, cpu: Int) -> JobStep {
     guard isRunning else { return .done }
     if isShrinking {
-      let step = shrinkers[order[next]].step(now: now, cpu: cpu)
+      let step = shrinkers[nodes[next]].step(now: now, cpu: cpu)
       if step != .done { return step }
-      let done = shrinkers[order[next]].control
+      let done = shrinkers[nodes[next]].control
+      let progress = done.reclaimed - control.reclaimed
       control.reclaimed = done.reclaimed
       control.scanned = done.scanned
       isShrinking = false
+      if progress > 0 && needsMoreToCompact(nodes[next]) {
+        isShrinking = true
+        shrinkers[nodes[next]].start(control, cpu: cpu)
+        return .useCPU(0)
+      }
       next += 1
-      if next == order.count {
-        if control.reclaimed >= control.toReclaim || control.priority == 0 {
+      if next == nodes.count {
+        if control.reclaimed >= control.toReclaim || control.priority == 0 || isCompactionReady {
           isRunning = false
           return .done
         }
         control.priority -= 1
         next = 0
+        collectNodes()
+        guard !nodes.isEmpty else {
+          isRunning = false
+          return .done
+        }
       }
     }
     isShrinking = true
-    shrinkers[order[next]].start(control, cpu: cpu)
+    shrinkers[nodes[next]].start(control, cpu: cpu)
     return .useCPU(0)
+  }
+
+  /// Whether a pass that made progress is done once more at its priority, because compaction for a costly order still cannot begin
+  /// and there are pages for it (`should_continue_reclaim`).
+  private func needsMoreToCompact(_ id: Int) -> Bool {
+    guard control.order > Memory.costlyOrder else { return false }
+    for zone in memory.nodes[id].zones where memory.zones[zone].kind.rawValue <= policy.highest.rawValue {
+      let state = memory.compactionSuitability(
+        zone: zone, order: control.order, highest: policy.highest, threshold: extfragThreshold)
+      if state != .unsuitable { return false }
+    }
+    let inactive = memory.lruPages(node: id, .inactiveAnon) + memory.lruPages(node: id, .inactiveFile)
+    return inactive > Memory.compactGap(order: control.order)
   }
 }

@@ -84,6 +84,8 @@ public final class Kswapd: KernelTask {
   /// `kswapd_try_to_sleep`: naps for 100 ms if the node is balanced.
   private func tryToSleep(now: Picoseconds) -> ThreadStep {
     if maySleep() {
+      memory.resetSkips(node: node)
+      memory.wakeKcompactd(node: node, order: order, highest: highest)
       phase = .napping
       wokenEarly = false
       memory.nodes[node].kswapdWaiting = true
@@ -193,6 +195,7 @@ public final class Kswapd: KernelTask {
     memory.setReclaimActive(node: node, false)
     if isBoosted {
       for (i, zone) in memory.nodes[node].zones.enumerated() { memory.lowerBoost(zone: zone, by: boostAtStart[i]) }
+      memory.wakeKcompactd(node: node, order: Page.hugeOrder, highest: highest)
     }
     return tryToSleep(now: now)
   }

@@ -9,7 +9,6 @@ public struct ReclaimKnobs: KnobSet {
   public var demotionEnabled = false
   public var demoteScaleFactor = 200
   public var concurToDemote = false
-  public var concurToCompact = false
 
   public init() {}
 
@@ -52,17 +51,6 @@ public struct ReclaimKnobs: KnobSet {
         """,
       prepare: { set, tree throws(KnobRefusal) in
         guard !set.concurToDemote || tree[KernelKnobs.self].rules.isTPP else {
-          throw KnobRefusal("only the original's kernel has it; write kernel.rules=tpp2021 first")
-        }
-      }),
-    .flag(
-      "vm.use_concur_to_compact", \.concurToCompact,
-      source: "DSA-2LM's 5.13 tree, mm/compaction.c compact_zone, mm/migrate.c migrate_pages_concur",
-      doc: "Whether compaction takes a whole list through unmap, copy and remap together.",
-      notes:
-        "Only under kernel.rules = tpp2021. There is no compaction in the model yet: it has no effect, and a run says so.",
-      prepare: { set, tree throws(KnobRefusal) in
-        guard !set.concurToCompact || tree[KernelKnobs.self].rules.isTPP else {
           throw KnobRefusal("only the original's kernel has it; write kernel.rules=tpp2021 first")
         }
       }),

@@ -99,8 +99,24 @@ public struct Fidelity {
     .map { variant, extra in
       FidelityCase(
         reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
-    }
+    } + fragmented
   }()
+
+  /// A fragmented node under huge faults that may compact, and one explicit compaction.
+  private static var fragmented: [FidelityCase] {
+    [("tpp", []), ("concur", ["vm.use_concur_to_demote=1", "vm.use_concur_to_compact=1"])].map { variant, extra in
+      FidelityCase(
+        reference: "frag-thp-\(variant)", scenario: "frag-thp",
+        writes: [
+          "kernel.rules=tpp2021", "mm.transparent_hugepage.enabled=always", "mm.transparent_hugepage.defrag=always",
+          "mm.numa.demotion_enabled=1", "kernel.numa_balancing=2", "vm.demote_scale_factor=1000",
+        ] + extra,
+        counters: [
+          "thp_fault_alloc", "thp_fault_fallback", "compact_stall", "compact_success", "compact_isolated",
+          "compact_daemon_wake", "pgdemote_kswapd", "pgmigrate_success", "numa_hint_faults", "window",
+        ])
+    }
+  }
 
   /// The part of the page about kernels. Either folder may be absent. What is known to differ, and why, is said only of a whole comparison.
   public mutating func page(upstream: String?, tpp: String?) throws -> String {
@@ -251,7 +267,7 @@ public struct Fidelity {
     ]
     var text = "| calls of migrate_pages | calls a run | " + bins.map(\.0).joined(separator: " | ") + " |\n"
     text += "|---|---|" + String(repeating: "---|", count: bins.count) + "\n"
-    for reason in ["demotion", "numa_misplaced"] {
+    for reason in ["demotion", "numa_misplaced", "compaction"] {
       var kernel: [Int: Int] = [:]
       for run in ensemble.runs { for (size, calls) in run.lists[reason] ?? [:] { kernel[size, default: 0] += calls } }
       for (who, sizes, count) in [

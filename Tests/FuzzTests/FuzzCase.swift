@@ -30,10 +30,11 @@ struct FuzzCase: CustomStringConvertible {
   init(seed: UInt64) {
     self.seed = seed
     // Copies draw from a generator of their own, so that a seed's machine and workload stay what they were.
-    var maker = FuzzMaker(random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed))
+    var maker = FuzzMaker(
+      random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed), compaction: FuzzCompaction(seed: seed))
     maker.makeMachine()
     maker.makeKnobs()
-    maker.writes += maker.copies.writes
+    maker.writes += maker.copies.writes + maker.compaction.writes
     workload = maker.makeWorkload()
     writes = maker.writes
     hasOneNode = maker.nodes == 1
@@ -44,6 +45,7 @@ struct FuzzCase: CustomStringConvertible {
 private struct FuzzMaker {
   var random: SplitMix64
   var copies: FuzzCopies
+  var compaction: FuzzCompaction
   var writes: [String] = []
   var nodes = 2
   var cpus = 1
@@ -70,6 +72,7 @@ private struct FuzzMaker {
     let rules = one(of: KernelRules.allCases)
     writes.append("kernel.rules=\(rules.rawValue)")
     if rules == .tpp2021 { writes.append("vm.use_concur_to_demote=\(number(0...1))") }
+    if rules == .tpp2021 { compaction.makeConcurrent() }
     cpus = one(of: [1, 1, 2, 2, 3, 4, 8])
     writes.append("hw.cpus=\(cpus)")
     nodes = one(of: [1, 2, 2, 2, 2, 3, 3, 4])
@@ -320,6 +323,6 @@ private struct FuzzMaker {
       "debug.sched.numa_balancing.hot_threshold_ms: \(number(1...3000))",
       "mm.transparent_hugepage.enabled: \(one(of: ["never", "madvise", "always"]))",
     ])
-    return copies.knobWrite() ?? drawn
+    return copies.knobWrite() ?? compaction.knobWrite() ?? drawn
   }
 }

@@ -92,6 +92,13 @@ import Workload
       require(
         memory.vmstat[.pgpromote_success] <= memory.vmstat[.pgpromote_candidate], "more promotions than candidates")
     }
+    require(
+      memory.vmstat[.compact_stall] == memory.vmstat[.compact_success] + memory.vmstat[.compact_fail],
+      "compact_stall is not compact_success + compact_fail")
+    require(
+      memory.vmstat[.compact_daemon_migrate_scanned] <= memory.vmstat[.compact_migrate_scanned]
+        && memory.vmstat[.compact_daemon_free_scanned] <= memory.vmstat[.compact_free_scanned],
+      "kcompactd has scanned more than all compaction")
     let (copy, engines) = (result.copy, result.copy.timer.engines)
     for method in CopyMethod.allCases {
       let use = copy.use(of: method)
