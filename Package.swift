@@ -152,8 +152,9 @@ let package = Package(
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
     .testTarget(name: "PlotTests", dependencies: ["Plot"]),
-    .testTarget(name: "HostTests", dependencies: ["Host"]),
-    .testTarget(name: "HostMemoryTests", dependencies: ["HostMemory", "Host"]),
+    .testTarget(name: "HostTests", dependencies: ["Host"], exclude: ["golden"]),
+    // Runs the built command too.
+    .testTarget(name: "HostMemoryTests", dependencies: ["HostMemory", "Host", "pageferry"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),

@@ -50,6 +50,11 @@ public struct HostMemory: Sendable {
   /// Takes all of them or none.
   /// - Throws: what is short, before anything is taken; or what the system refused.
   public func take(_ requests: [Request]) throws(HostMemoryError) -> [HostArena] {
+    guard sysconf(Int32(_SC_PAGESIZE)) == 4096 else {
+      throw HostMemoryError(
+        .system, "this kernel's pages have \(sysconf(Int32(_SC_PAGESIZE))) bytes",
+        fix: "use a kernel with pages of 4096 bytes; copies of frames are measured in these")
+    }
     let plans = try plan(requests)
     var arenas: [HostArena] = []
     for plan in plans { arenas.append(try arena(plan)) }

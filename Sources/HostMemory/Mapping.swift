@@ -1,5 +1,6 @@
 // Mappings: made, bound, touched, taken apart. The one place where memory is mapped.
 
+import CHugetlbfs
 import CNuma
 import Foundation
 import Host
@@ -36,11 +37,7 @@ struct Mapping {
     self.backing = backing
     let flags = MAP_PRIVATE | MAP_ANONYMOUS
     if backing == .hugetlbfs {
-      guard
-        let start = mmap(
-          nil, count, PROT_READ | PROT_WRITE, flags | Int32(MAP_HUGETLB) | Mapping.huge2MiB, -1, 0),
-        start != MAP_FAILED
-      else { throw Fault(call: "mmap of huge pages", code: errno) }
+      let start = try Mapping.hugePages(count)
       base = start
       whole = UnsafeMutableRawBufferPointer(start: start, count: count)
     } else {
@@ -60,6 +57,25 @@ struct Mapping {
     bindingProblem = bind(to: node)
     try touch()
     if backing == .transparentHuge { _ = madvise(base, count, Mapping.collapse) }
+  }
+
+  /// Huge pages by libhugetlbfs's file where hugetlbfs is mounted for them and we may write there, else without a file. The library's own
+  /// allocation (get_huge_pages) touches pages before they can be bound.
+  private static func hugePages(_ count: Int) throws(Fault) -> UnsafeMutableRawPointer {
+    if hugetlbfs_find_path_for_size(HostPages.hugeSize) != nil {
+      let file = hugetlbfs_unlinked_fd_for_size(HostPages.hugeSize)
+      if file >= 0 {
+        defer { close(file) }
+        if let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), start != MAP_FAILED {
+          return start
+        }
+      }
+    }
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_HUGETLB) | huge2MiB
+    guard let start = mmap(nil, count, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
+      throw Fault(call: "mmap of huge pages", code: errno)
+    }
+    return start
   }
 
   func unmap() { munmap(whole.baseAddress, whole.count) }
