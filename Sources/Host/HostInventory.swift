@@ -1,12 +1,12 @@
 // All that was found of a machine, in one value.
 
-import CNuma
-
 /// What a machine has, as far as it can be read. Reading never fails as a whole: `unread` says what is missing.
 public struct HostInventory: Sendable, Equatable {
   /// Release of the kernel: `6.12.1-amd64`; nil where it could not be read.
   public var kernel: String?
   public var nodes: [HostNode]
+  /// What libnuma says of them; nil under another root than this machine's.
+  public var policies: NodePolicies?
   public var budget: MemoryBudget
   /// By page size, ascending.
   public var pools: [HugePagePool]
@@ -52,6 +52,7 @@ public struct HostInventory: Sendable, Equatable {
     let nodes = HostNodes(root)
     self.nodes = nodes.nodes
     unread += nodes.unread
+    policies = root.isMachine ? NodePolicies.ask() : nil
     budget = MemoryBudget(root)
     pools = HugePagePool.all(root, nodes: nodes.nodes.map(\.id), unread: &unread)
     transparent = TransparentHugePages(root)

@@ -5,6 +5,8 @@ public struct HostObstacle: Sendable, Equatable, CustomStringConvertible {
   public enum Kind: String, Sendable, Equatable, CaseIterable {
     // The machine.
     case oneNode = "one-node"
+    case noPolicies = "no-policies"
+    case nodeNotAllowed = "node-not-allowed"
     case noHugePages = "no-huge-pages"
     case noTransparentHugePages = "no-transparent-huge-pages"
     // The CPU.
@@ -63,6 +65,22 @@ extension HostInventory {
         HostObstacle(
           .oneNode, "memory", "one node has memory",
           fix: "two arenas stand in for two nodes: copies are real, differences between nodes are not"))
+    }
+    if let policies {
+      if let allowed = policies.allowed {
+        for node in nodes where node.size > 0 && !allowed.contains(node.id) {
+          obstacles.append(
+            HostObstacle(
+              .nodeNotAllowed, "memory", "this process may not use node \(node.id)",
+              fix: "widen its cpuset (cpuset.mems of the control group)"))
+        }
+      } else {
+        obstacles.append(
+          HostObstacle(
+            .noPolicies, "memory", "libnuma finds no memory policies (numa_available)",
+            fix:
+              "arenas are not bound; use a kernel with CONFIG_NUMA, or allow get_mempolicy and mbind in the container"))
+      }
     }
     if let pool = pools.first(where: { $0.pageSize == 2 << 20 }), pool.available == 0 {
       obstacles.append(

@@ -67,6 +67,11 @@ public struct HostPage {
         lines.append(HostPage.right("\(node.id):", 4) + node.distances.map { HostPage.right("\($0)", 5) }.joined())
       }
     }
+    if let policies = host.policies {
+      lines.append(
+        "libnuma: "
+          + (policies.allowed.map { "memory of nodes \(ListText.text($0)) may be used" } ?? "no policies here"))
+    }
     if let available = host.budget.available {
       lines.append("available: \(HostPage.mebibytes(available)) (MemAvailable)")
     }

@@ -1,6 +1,5 @@
 // Arenas of real memory on nodes: checked before they are taken, all or none.
 
-import CNuma
 import Foundation
 import Host
 import Units
@@ -36,10 +35,7 @@ public struct HostMemory: Sendable {
 
   public init() {
     var nodes = HostNodes(.machine).withMemory.map(\.id)
-    if numa_available() >= 0, let allowed = numa_get_mems_allowed() {
-      nodes = nodes.filter { numa_bitmask_isbitset(allowed, UInt32($0)) != 0 }
-      numa_bitmask_free(allowed)
-    }
+    if let allowed = NodePolicies.ask().allowed { nodes = nodes.filter { allowed.contains($0) } }
     self.nodes = nodes.isEmpty ? [0] : nodes
   }
 

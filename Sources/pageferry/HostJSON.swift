@@ -8,6 +8,7 @@ enum HostJSON {
   static func document(_ host: HostInventory) -> JSONValue {
     object([
       ("kernel", text(host.kernel)), ("cpu", cpu(host.cpu)), ("nodes", .list(host.nodes.map(node))),
+      ("allowed_nodes", (host.policies?.allowed).map { .list($0.map { .integer($0) }) }),
       ("available_bytes", number(host.budget.available)), ("control_group", host.budget.group.map(group)),
       ("huge_pages", .list(host.pools.map(pool))), ("transparent_huge_pages", transparent(host.transparent)),
       ("hugetlbfs_mounts", strings(host.hugetlbfsMounts)), ("dsa", accelerators(host.accelerators)),

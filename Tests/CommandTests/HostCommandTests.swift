@@ -8,7 +8,8 @@ struct HostCommandTests {
     let page = try Command.run("host")
     #expect(page.status == 0)
     for part in [
-      "kernel: Linux ", "\nnode 0: ", "\nhuge pages:", "\nidxd: ", "\nlibaccel-config: ", "\nwhat stands in the way:",
+      "kernel: Linux ", "\nnode 0: ", "\nlibnuma: ", "\nhuge pages:", "\nidxd: ", "\nlibaccel-config: ",
+      "\nwhat stands in the way:",
     ] {
       #expect(page.out.contains(part), "\(part)")
     }

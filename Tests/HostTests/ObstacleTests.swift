@@ -74,6 +74,19 @@ struct ObstacleTests {
     #expect(kinds(pci: ["0000:6a:01.0"], driver: true) == [.notBound])
   }
 
+  @Test func `nodes that may not be used, and kernels without policies`() throws {
+    var host = try FakeRoot.server { HostInventory($0) }
+    func kinds() -> [HostObstacle.Kind] { host.obstacles.filter { $0.subject == "memory" }.map(\.kind) }
+    #expect(kinds().isEmpty)
+    host.policies = NodePolicies(allowed: [0, 2])
+    #expect(kinds() == [.nodeNotAllowed])
+    #expect(host.obstacles.first?.problem.contains("node 1") == true)
+    host.policies = NodePolicies(allowed: nil)
+    host.pools = []
+    host.transparent.enabled = "never"
+    #expect(kinds() == [.noPolicies, .noHugePages, .noTransparentHugePages])
+  }
+
   @Test func `instructions that are missing, or hidden by the kernel`() {
     var old = cpu
     old.features = [.avx2]
