@@ -12,7 +12,7 @@ struct HostCommand: ParsableCommand {
     abstract: "Show what this machine has for real copies, and what stands in the way.",
     discussion: """
       Nodes with sizes and distances, huge pages, the CPU's instructions, DSA devices and their queues. Each thing that keeps \
-      real memory or a real DSA from being used is named, with what helps. Nothing needs root, and nothing is changed but what a killed \
+      real memory or a real DSA from being used is named, with what helps. The page needs no root, and changes nothing but what a killed \
       run left behind.
 
       --reserve adds huge pages to the pool and holds them until standard input ends or the command is interrupted: for programs that do \
