@@ -3,7 +3,11 @@
 SWIFT ?= swift
 PAGEFERRY = .build/release/pageferry
 # Headers and tools that SwiftPM does not fetch.
-PACKAGES = zlib1g-dev libzstd-dev libsqlite3-dev pkg-config gnuplot-nox
+PACKAGES = zlib1g-dev libzstd-dev libsqlite3-dev pkg-config gnuplot-nox libnuma-dev libhugetlbfs-dev
+# There is no DSA beside other processors, and no such package; its header includes uuid's.
+ifeq ($(shell uname -m),x86_64)
+PACKAGES += libaccel-config-dev uuid-dev
+endif
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
@@ -54,7 +58,7 @@ traces: build
 # Only recording wants valgrind, and a C compiler for the tool that makes it fast (docs/cli.md, Recording); nothing here installs them.
 deps:
 	@command -v $(SWIFT) >/dev/null || { echo 'make: no swift here; install Swift 6.2 or later (https://www.swift.org/install)' >&2; exit 1; }
-	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib and libzstd with headers and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \
+	@command -v dpkg >/dev/null || { echo 'make: no dpkg here; install zlib, libzstd, libnuma, libhugetlbfs and (on x86-64) libaccel-config with headers, and pkg-config yourself, then: swift build -c release' >&2; exit 0; }; \
 	missing=; \
 	for package in $(PACKAGES); do \
 	  dpkg -s $$package 2>/dev/null | grep -q '^Status: install ok installed' || missing="$$missing $$package"; \

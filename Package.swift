@@ -20,6 +20,8 @@ let package = Package(
     .target(name: "CPlatform"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CNuma", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+    .systemLibrary(name: "CHugetlbfs", providers: [.apt(["libhugetlbfs-dev"])]),
 
     // Words and mechanisms that know nothing of memory.
     .target(name: "Units"),
@@ -71,6 +73,10 @@ let package = Package(
     // Figures: gnuplot's driver and the colours. Knows nothing of runs.
     .target(name: "Plot"),
 
+    // The machine that this runs on: what it has, and real memory on its nodes.
+    .target(name: "Host", dependencies: ["Units", "CPlatform", "CNuma"]),
+    .target(name: "HostMemory", dependencies: ["Host", "Units", "CPlatform", "CNuma", "CHugetlbfs"]),
+
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
@@ -115,8 +121,8 @@ let package = Package(
       name: "pageferry",
       dependencies: [
         "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
-        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Machine", "MemoryModel", "Sysctl",
-        "Timeline", "Units",
+        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Host", "HostMemory", "Machine",
+        "MemoryModel", "Sysctl", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -151,6 +157,9 @@ let package = Package(
     .testTarget(name: "CommandTests", dependencies: ["pageferry"]),
     .testTarget(name: "FidelityTests", dependencies: ["Validation"]),
     .testTarget(name: "PlotTests", dependencies: ["Plot"]),
+    .testTarget(name: "HostTests", dependencies: ["Host"], exclude: ["golden"]),
+    // Runs the built command too.
+    .testTarget(name: "HostMemoryTests", dependencies: ["HostMemory", "Host", "pageferry"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units"]),
     .testTarget(name: "EventsTests", dependencies: ["Events"]),
     .testTarget(name: "DSAFormatTests", dependencies: ["DSAFormat"]),
@@ -184,6 +193,13 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// libaccel-config is built for Intel's processors alone; elsewhere `canImport(CAccelConfig)` is false.
+#if arch(x86_64)
+  package.targets.append(
+    .systemLibrary(name: "CAccelConfig", pkgConfig: "libaccel-config", providers: [.apt(["libaccel-config-dev"])]))
+  for target in package.targets where target.name == "Host" { target.dependencies.append("CAccelConfig") }
+#endif
 
 // libFuzzer has to be in everything the fuzzers are linked with: Tests/Fuzzers/fuzz.sh sets the variable and builds in a folder of
 // its own.

@@ -3,8 +3,10 @@
 #endif
 #include "CPlatform.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,3 +24,7 @@ void pf_wait32(void *word, uint32_t value, int milliseconds) {
 void pf_wake32(void *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
 int pf_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int pf_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int16_t pf_spawn_in_own_session(void) { return POSIX_SPAWN_SETSID; }

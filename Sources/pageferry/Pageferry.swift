@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Compare
+import Foundation
+import HostMemory
 import Plot
 import Report
 import Simulation
@@ -31,13 +33,19 @@ struct Pageferry: ParsableCommand {
     subcommands: [
       RunCommand.self, CompareCommand.self, SweepCommand.self, ReportCommand.self, SysctlCommand.self,
       TraceCommand.self, ValidateCommand.self, DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self,
+      HostCommand.self,
     ])
 }
 
 @main enum Main {
   static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    // The guard of huge pages outlives interrupts, and no help shows it.
+    if arguments.first == ReservationGuard.commandName {
+      exit(ReservationGuard.run(Array(arguments.dropFirst())))
+    }
     Interrupt.watch()
-    exit(status: run(Array(CommandLine.arguments.dropFirst())))
+    exit(status: run(arguments))
   }
 
   /// Parses and runs; the exit status.
@@ -62,6 +70,7 @@ struct Pageferry: ParsableCommand {
     case let error as ReportError: return complain("\(error)", .failure)
     case let error as PlotError: return complain("\(error)", .failure)
     case let error as TraceError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as HostMemoryError: return complain("\(error)", error.kind == .request ? .usage : .failure)
     case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as SweepError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)

@@ -3,6 +3,7 @@
 #define PAGEFERRY_CPLATFORM_H
 
 #include "Columns.h"
+#include "Processor.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -50,5 +51,11 @@ void pf_wake32(void *word);
 
 /// Memory of its own under a descriptor that closes on exec, as memfd_create(2); -1 and errno when there is none.
 int pf_memory_file(const char *name);
+
+/// A pipe whose ends close on exec, as pipe2(2): ends[0] is read, ends[1] written. -1 and errno when there is none.
+int pf_pipe(int ends[2]);
+
+/// The flag of posix_spawnattr_setflags(3) that gives the program a session of its own.
+int16_t pf_spawn_in_own_session(void);
 
 #endif

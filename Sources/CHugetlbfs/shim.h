@@ -1,0 +1,4 @@
+// The header lacks what it uses.
+#include <stddef.h>
+
+#include <hugetlbfs.h>
