@@ -27,7 +27,7 @@ let package = Package(
     .target(name: "Units"),
     .target(name: "Sysctl", dependencies: ["Units"]),
     .target(name: "Events", dependencies: ["Units"]),
-    .target(name: "Timeline", dependencies: ["Units"]),
+    .target(name: "Timeline", dependencies: ["Units"], swiftSettings: model),
 
     // The copy engine: what a descriptor is, and a device that takes them in modelled time.
     .target(name: "DSAFormat"),
@@ -122,7 +122,7 @@ let package = Package(
       dependencies: [
         "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
         "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Host", "HostMemory", "Machine",
-        "MemoryModel", "Sysctl", "Timeline", "Units",
+        "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -1,5 +1,6 @@
 // The kinds of charts: curves over an axis, histograms, stacked bars.
 
+import Foundation
 import Plot
 
 extension Chart {
@@ -14,6 +15,8 @@ extension Chart {
     var points: [(x: Double, y: Double?)]
     /// Lower edges of a band, by point.
     var lower: [Double] = []
+    /// Of the line, in pixels.
+    var width = 1.8
     /// A value holds from its point to the next one's; the last point is an end alone.
     var isSteps = false
   }
@@ -61,7 +64,9 @@ extension Chart {
       plots += draw(curve, number, floor: logarithmicFrom ?? 0)
     }
     if let floor = logarithmicFrom {
-      script += "set logscale y\nset yrange [\(Number.text(floor)):\(Number.text(max(largest * 1.3, floor * 10)))]\n"
+      let top = max(largest * 1.3, floor * 10)
+      let tics = logarithmicTics(floor, top).map(Number.text).joined(separator: ", ")
+      script += "set logscale y\nset ytics (\(tics))\nset yrange [\(Number.text(floor)):\(Number.text(top))]\n"
     } else {
       script += "set yrange [0:\(Number.text(yMax ?? (largest > 0 ? largest * 1.05 : 1)))]\n"
     }
@@ -77,7 +82,7 @@ extension Chart {
     let color = "lc rgb '\(curve.color.hexadecimal)'"
     let title = "title \(Gnuplot.quoted(curve.label))"
     switch curve.stroke {
-    case .line: return ["$c\(number) using 1:2 with lines lw 1.8 \(color) \(title)"]
+    case .line: return ["$c\(number) using 1:2 with lines lw \(Number.text(curve.width)) \(color) \(title)"]
     case .dashed: return ["$c\(number) using 1:2 with lines lw 1.3 dt (6,4) \(color) \(title)"]
     case .band: return ["$c\(number) using 1:2:3 with filledcurves \(color) fs transparent solid 0.25 \(title)"]
     case .area:
@@ -127,11 +132,15 @@ extension Chart {
       outline.append("\(Number.text(end)) 0.5")
       script += Gnuplot.data("f\(number)", fill) + Gnuplot.data("o\(number)", outline)
       let color = "lc rgb '\(one.color.hexadecimal)'"
-      plots.append("$f\(number) using 1:2:3:4:5:6 with boxxyerror \(color) fs transparent solid 0.25 noborder notitle")
-      plots.append("$o\(number) using 1:2 with lines lw 1.5 \(color) title \(Gnuplot.quoted(one.label))")
+      // Of many upon each other the outlines are seen, the later ones thinner.
+      let (density, width) = series.count > 2 ? (0.06, 1.5 + 1.2 * Double(series.count - 1 - number)) : (0.25, 1.5)
+      plots.append(
+        "$f\(number) using 1:2:3:4:5:6 with boxxyerror \(color) fs transparent solid \(density) noborder notitle")
+      plots.append(
+        "$o\(number) using 1:2 with lines lw \(Number.text(width)) \(color) title \(Gnuplot.quoted(one.label))")
     }
-    // Wide enough that a tic falls into it.
-    most = max(most, least * (isBinary ? 2 : 2.6))
+    // A few bins wide at the least: one bin alone would be a wall, and two tics or more fall into it.
+    most = max(most, least * (isBinary ? 16 : 8))
     if !isBinary { script += latencyTics(least, most) }
     script += "set xrange [\(Number.text(least)):\(Number.text(most))]\n"
     script += "set yrange [0.5:\(Number.text(largest * 2))]\n"
@@ -141,18 +150,21 @@ extension Chart {
       commands: script + "plot " + plots.joined(separator: ", \\\n  ") + "\n")
   }
 
-  /// Tics of an axis of nanoseconds: 1, 2 and 5 where there is room, else powers of ten.
-  private static func latencyTics(_ least: Double, _ most: Double) -> String {
+  /// Tics of a logarithmic axis: 1, 2 and 5 where there is room, else powers of ten.
+  private static func logarithmicTics(_ least: Double, _ most: Double) -> [Double] {
+    guard least > 0, most.isFinite else { return [] }
     let steps = most / least < 200 ? [1.0, 2, 5] : [1.0]
-    var tics: [String] = []
-    var decade = 1.0
-    while decade <= most {
-      for value in steps.map({ $0 * decade }) where value >= least * 0.999 && value <= most * 1.001 {
-        let (unit, name) =
-          value >= 1e9 ? (1e9, "s") : value >= 1e6 ? (1e6, "ms") : value >= 1e3 ? (1e3, "us") : (1, "ns")
-        tics.append("'\(Number.text(value / unit)) \(name)' \(Number.text(value))")
-      }
-      decade *= 10
+    let decades = Int(log10(least).rounded(.down))...Int(log10(most).rounded(.up))
+    return decades.flatMap { decade in steps.map { $0 * pow(10, Double(decade)) } }
+      .filter { $0 >= least * 0.999 && $0 <= most * 1.001 }
+  }
+
+  /// Tics of an axis of nanoseconds, each with its unit.
+  private static func latencyTics(_ least: Double, _ most: Double) -> String {
+    let tics = logarithmicTics(least, most).map { value in
+      let (unit, name) =
+        value >= 1e9 ? (1e9, "s") : value >= 1e6 ? (1e6, "ms") : value >= 1e3 ? (1e3, "us") : (1, "ns")
+      return "'\(Number.text(value / unit)) \(name)' \(Number.text(value))"
     }
     return tics.isEmpty ? "" : "set xtics (\(tics.joined(separator: ", ")))\n"
   }
@@ -207,9 +219,9 @@ extension Chart {
     return chart
   }
 
-  /// A label beside a bar: the ends of a long one.
-  private static func short(_ label: String) -> String {
-    label.count <= 22 ? label : "\(label.prefix(10))…\(label.suffix(11))"
+  /// A label on an axis: the ends of a long one.
+  static func short(_ label: String, most: Int = 22) -> String {
+    label.count <= most ? label : "\(label.prefix((most - 1) / 2))…\(label.suffix(most / 2))"
   }
 
   /// A text as a value of a table (RFC 4180).

@@ -53,11 +53,14 @@ extension ReportCharts.Draft {
     let top = Double(blocks) * blockBytes / unit.scale
     let keys =
       tiers.indices.map { tier in
-        Chart.Key(label: tier == 0 ? "fast tier" : tiers.count == 2 ? "slow tier" : "tier \(tier)", color: .tier(tier))
+        Chart.Key(
+          label: tier == 0 ? "fast tier" : tiers.count == 2 ? "slow tier" : "tier \(tier)", color: .tier(tier),
+          isArea: true)
       }
     var script = Gnuplot.data("h", rows)
     script += "set xlabel \(Gnuplot.quoted(timeLabel))\nset ylabel 'address (\(unit.name))'\nunset grid\n"
     script += "set xrange [0:\(Number.text(end / time.scale))]\nset yrange [0:\(Number.text(top))]\n"
+    script += try regionAxis(run.regions, bytesPerUnit: unit.scale, top: top)
     script += "plot $h using 1:2:3:4:5:6 with rgbalpha notitle"
     for tier in tiers.indices {
       script +=
@@ -67,11 +70,33 @@ extension ReportCharts.Draft {
       id: isSingle ? "heat" : "heat-\(number + 1)",
       title: isSingle ? "Where pages are, and where accesses go" : run.name,
       caption:
-        "Address is the place in the page table, region after region. A block of \(size(blockBytes)) has the colour of the tier its mapped pages are on, mixed where they are on several; blank where nothing is mapped. The stronger, the more accesses a page and second (logarithmic). Of a block up to 256 pages are looked at, and one access in 61 is counted.",
+        "Address is the place in the page table, region after region; regions are named on the right, parts of a trace by their first address. A block of \(size(blockBytes)) has the colour of the tier its mapped pages are on, mixed where they are on several; blank where nothing is mapped. The stronger, the more accesses a page and second (logarithmic). Of a block up to 256 pages are looked at, and one access in 61 is counted.",
       csv: String(decoding: table.bytes, as: UTF8.self), keys: keys, commands: script + "\n")
     chart.stretch = 1.25
     chart.isWide = isSingle
     return [chart]
+  }
+
+  /// Names of regions on the right axis, and lines between them. What is too low for a line of text has no name; regions.csv has all.
+  private func regionAxis(_ table: CSVTable, bytesPerUnit: Double, top: Double) throws(ReportError) -> String {
+    let first = try table.column("first_page")
+    let pages = try table.column("pages")
+    var tics: [String] = []
+    var lines = ""
+    for row in 0..<table.rows {
+      let (from, height) = (first[row] * 4096 / bytesPerUnit, pages[row] * 4096 / bytesPerUnit)
+      for edge in [from, from + height] where edge > 0 && edge < top {
+        let y = Number.text(edge)
+        lines +=
+          "set arrow from graph 0, first \(y) to graph 1, first \(y) nohead front lc rgb '\(PlotColor.grid.hexadecimal)'\n"
+      }
+      guard height >= top * 0.04 else { continue }
+      let address = table.words[1][row]
+      let name = Chart.short(address.isEmpty ? table.words[0][row] : address, most: 15)
+      tics.append("\(Gnuplot.quoted(name)) \(Number.text(from + height / 2))")
+    }
+    guard !tics.isEmpty else { return lines }
+    return lines + "set y2range [0:\(Number.text(top))]\nset y2tics (\(tics.joined(separator: ", "))) scale 0\n"
   }
 
   private func size(_ bytes: Double) -> String {

@@ -104,35 +104,95 @@ extension ReportCharts.Draft {
   /// Free memory of a node over the marks that kswapd and allocations go by. The axis is logarithmic: marks are some thousandths.
   private func watermarks(_ node: Int) throws(ReportError) -> Chart {
     var curves: [Chart.Curve] = []
-    for (number, one) in series.enumerated() where node < one.run.document.machine.nodes.count {
+    let members = series.enumerated().filter { node < $0.element.run.document.machine.nodes.count }
+    for (number, one) in members {
       let tier = one.run.document.machine.nodes[node].tier
-      let mib = 4096.0 / Double(1 << 20)
       let free = try one.run.vmstat.column("node\(node)_nr_free_pages")
       // A logarithmic axis has no 0: what is less than a page is drawn as one.
       curves.append(
         Chart.Curve(
           label: label(number, "free"), color: color(number, single: .tier(tier)),
-          points: one.level(free, unit: time).map { ($0.x, $0.y.map { max($0, 1) * mib }) }))
-      guard isSingle else { continue }
-      let tiering = one.run.isTPP ? "demote" : "promo"
-      for (mark, color) in zip(["min", "low", "high", tiering], [3, 6, 2, 4]) {
-        let column = try one.run.machine.column("node\(node)_\(mark)")
-        guard column.contains(where: { $0 > 0 }) else { continue }
-        curves.append(
-          Chart.Curve(
-            label: mark, color: PlotColor.series(color), stroke: .dashed,
-            points: one.level(column, unit: time).map { ($0.x, $0.y.flatMap { $0 > 0 ? $0 * mib : nil }) }))
-      }
+          points: one.level(free, unit: time).map { ($0.x, $0.y.map { max($0, 1) * Self.mib }) }))
     }
-    let marks =
+    for mark in Watermark.allCases { curves += try lines(mark, node, members.map { ($0.offset, $0.element) }) }
+    let several =
       isSingle
-      ? "Watermarks are the sums over its zones, with the boost in force."
-      : "Watermarks are in the report of each run by itself."
+      ? ""
+      : " A mark that is the same in all runs is one line; of others low and the mark of tiering have the colour of their run."
     return self.curves(
-      id: "node\(node)-free", title: "Node \(node): free memory\(isSingle ? " and watermarks" : "")",
-      caption: "Free pages of the node at each sample. \(marks) Nothing free is drawn as one page.", yName: "mib",
-      yLabel: "MiB (log)",
+      id: "node\(node)-free", title: "Node \(node): free memory and watermarks",
+      caption:
+        "Free pages of the node at each sample. Watermarks are the sums over its zones, with the boost in force.\(several) Nothing free is drawn as one page.",
+      yName: "mib", yLabel: "free memory (MiB, log)",
       logarithmicFrom: (curves.flatMap { $0.points.compactMap(\.y) }.min() ?? 1) / 2, curves)
+  }
+
+  /// A mark of a node: one line where all runs have the same at each sample, else a line a run.
+  private func lines(_ mark: Watermark, _ node: Int, _ members: [(number: Int, one: Series)]) throws(ReportError)
+    -> [Chart.Curve]
+  {
+    var columns: [(number: Int, one: Series, pages: [Double])] = []
+    for (number, one) in members {
+      let pages = try one.run.machine.column("node\(node)_\(mark.column(isTPP: one.run.isTPP))")
+      if pages.contains(where: { $0 > 0 }) { columns.append((number, one, pages)) }
+    }
+    func points(_ one: Series, _ pages: [Double]) -> [(x: Double, y: Double?)] {
+      one.level(pages, unit: time).map { ($0.x, $0.y.flatMap { $0 > 0 ? $0 * Self.mib : nil }) }
+    }
+    guard let first = columns.first else { return [] }
+    let name = { (run: Series) in mark.column(isTPP: run.run.isTPP) }
+    if isSingle {
+      return [
+        Chart.Curve(label: name(first.one), color: mark.color, stroke: .dashed, points: points(first.one, first.pages))
+      ]
+    }
+    let isShared =
+      columns.count == members.count
+      && columns.allSatisfy { name($0.one) == name(first.one) && $0.pages == first.pages }
+    if isShared {
+      return [
+        Chart.Curve(
+          label: "\(name(first.one)) (all runs)", color: mark.color, stroke: .dashed,
+          points: points(first.one, first.pages))
+      ]
+    }
+    guard mark.isDrawnByRun else { return [] }
+    return columns.map { number, one, pages in
+      Chart.Curve(
+        label: "\(one.run.name) \(name(one))", color: color(number, single: mark.color), stroke: .dashed,
+        points: points(one, pages))
+    }
+  }
+
+  /// MiB of a base page.
+  private static let mib = 4096.0 / Double(1 << 20)
+}
+
+/// Watermarks of a node that are drawn (linux/include/linux/mmzone.h, enum zone_watermarks).
+private enum Watermark: CaseIterable {
+  case min, low, high
+  /// WMARK_PROMO, or TPP's mark that demotion goes by.
+  case tiering
+
+  func column(isTPP: Bool) -> String {
+    switch self {
+    case .min: "min"
+    case .low: "low"
+    case .high: "high"
+    case .tiering: isTPP ? "demote" : "promo"
+    }
+  }
+
+  /// Whether it is drawn for each run where runs differ: the marks that wake kswapd, by default or for demotion.
+  var isDrawnByRun: Bool { self == .low || self == .tiering }
+
+  var color: PlotColor {
+    switch self {
+    case .min: .series(3)
+    case .low: .series(6)
+    case .high: .series(2)
+    case .tiering: .series(4)
+    }
   }
 }
 
@@ -142,7 +202,17 @@ extension Movement {
     // Pages go to the tier of this colour.
     case .promotion: .tier(0)
     case .demotion: .tier(1)
-    case .compaction: .series(6)
+    case .compaction: .compaction
+    }
+  }
+
+  /// The colour of a reason as migrate_pages names it; one for all reasons that move pages for something else.
+  static func color(of reason: String) -> PlotColor {
+    switch reason {
+    case "numa_misplaced": promotion.color
+    case "demotion": demotion.color
+    case "compaction": compaction.color
+    default: .series(0)
     }
   }
 }

@@ -19,7 +19,7 @@ extension ReportCharts.Draft {
       charts.append(
         self.curves(
           id: "rates", title: "Promotion, demotion and compaction", caption: caption, yName: "mib_per_s",
-          yLabel: "MiB/s", curves))
+          yLabel: "moved (MiB/s)", curves))
     } else {
       for movement in Movement.allCases {
         var curves: [Chart.Curve] = []
@@ -31,7 +31,7 @@ extension ReportCharts.Draft {
           self.curves(
             id: "rate-\(movement.rawValue)", title: "Rate of \(movement.rawValue)", caption: caption,
             yName: "mib_per_s",
-            yLabel: "MiB/s", curves))
+            yLabel: "moved (MiB/s)", curves))
       }
     }
     charts += lists()
@@ -66,7 +66,7 @@ extension ReportCharts.Draft {
           bins[pages == 0 ? -1 : Int.bitWidth - 1 - pages.leadingZeroBitCount, default: 0] += Double(calls)
         }
         return Chart.Bins(
-          label: label(number, "migrate_pages"), color: color(number, single: .series(0)),
+          label: label(number, "migrate_pages"), color: color(number, single: Movement.color(of: kind.reason)),
           bins: bins.sorted { $0.key < $1.key }.map { bin, count in
             (from: bin < 0 ? 0 : Double(1 << bin), below: bin < 0 ? 1 : Double(2 << bin), count: count)
           })
@@ -80,32 +80,45 @@ extension ReportCharts.Draft {
     }
   }
 
-  /// Time of migrations by stage: a bar for each reason, and run.
+  /// Reasons that any run has, in the kernel's order; those that this version does not know behind them.
+  private var reasons: [String] {
+    let found = Set(series.flatMap { $0.run.document.migrations.byReason.keys })
+    let known = MigrateReason.allCases.map(\.name)
+    return known.filter(found.contains) + found.subtracting(known).sorted()
+  }
+
+  /// Time of migrations by stage: of one run a bar for each reason, of several a chart for each reason with a bar for each run.
   private func stages() -> [Chart] {
-    var bars: [Chart.Bar] = []
     let largest =
       series.flatMap { $0.run.document.migrations.byReason.values }
       .map { $0.stageTimePs.values.reduce(0, +) }.max() ?? 0
     guard largest > 0 else { return [] }
     let unit = AxisUnit.time(milliseconds: Double(largest) / 1e9)
-    for reason in MigrateReason.allCases.map(\.name) {
-      for one in series {
-        guard let found = one.run.document.migrations.byReason[reason] else { continue }
-        bars.append(
-          Chart.Bar(
-            label: isSingle ? reason : "\(one.run.name) \(reason)",
-            parts: MigrateStage.allCases.enumerated().map { number, stage in
-              let name = stage == .putBack ? "put_back" : stage.name
-              return (name, PlotColor.series(number), Double(found.stageTimePs[name] ?? 0) / 1e9 / unit.scale)
-            }))
-      }
+    func bar(_ run: RunRecord, _ reason: String, label: String) -> Chart.Bar? {
+      guard let found = run.document.migrations.byReason[reason] else { return nil }
+      return Chart.Bar(
+        label: label,
+        parts: MigrateStage.allCases.enumerated().map { number, stage in
+          let name = stage == .putBack ? "put_back" : stage.name
+          return (name, PlotColor.series(number), Double(found.stageTimePs[name] ?? 0) / 1e9 / unit.scale)
+        })
     }
-    return [
+    func chart(_ id: String, _ title: String, _ what: String, _ bars: [Chart.Bar]) -> Chart {
       Chart.bars(
-        id: "stages", title: "Migration time by stage",
-        caption: "CPU time of migrations in the whole run, by reason and stage.",
-        name: "time_\(unit.name)", label: "CPU time (\(unit.name))", bars)
-    ]
+        id: id, title: title,
+        caption:
+          "Time of \(what) of the run, by stage: CPU time, but of copies the time from beginning to end, asleep or not.",
+        name: "time_\(unit.name)", label: "time (\(unit.name))", bars)
+    }
+    if let only = series.first, isSingle {
+      let bars = reasons.compactMap { bar(only.run, $0, label: $0) }
+      return [chart("stages", "Migration time by stage", "all migrations", bars)]
+    }
+    return reasons.map { reason in
+      chart(
+        "stages-\(reason.replacing("_", with: "-"))", "Migration time by stage: \(reason)",
+        "all migrations for this reason", series.compactMap { bar($0.run, reason, label: $0.run.name) })
+    }
   }
 
   // MARK: Copies
@@ -144,7 +157,7 @@ extension ReportCharts.Draft {
       charts.append(
         self.curves(
           id: "engines" + suffix(methods), title: "Copied by \(isSingle ? "each engine" : methods[0].label)",
-          caption: "Bytes copied between two samples.", yName: "mib_per_s", yLabel: "MiB/s", curves))
+          caption: "Bytes copied between two samples.", yName: "mib_per_s", yLabel: "copied (MiB/s)", curves))
     }
     return charts + (try devices())
   }

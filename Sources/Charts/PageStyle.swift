@@ -57,6 +57,9 @@ enum PageStyle {
       figure, .tiles div { background: none; }
       h2 { break-after: avoid; }
       a { color: inherit; text-decoration: none; }
+      figure:not(.wide) .w { display: none; }
+      figure:not(.wide) .n { display: block; }
+      .keys i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }
 
     """

@@ -31,7 +31,8 @@ public struct ReportCharts {
     var sections: [Section] = []
     for (title, charts) in [
       ("Runs compared", try draft.comparison()), ("Accesses", try draft.accesses()), ("Memory", try draft.memory()),
-      ("Migration", try draft.migration()), ("Copies", try draft.copies()), ("Address against time", try draft.heat()),
+      ("Migration", try draft.migration()), ("Compaction and huge pages", try draft.compaction()),
+      ("Copies", try draft.copies()), ("Address against time", try draft.heat()),
     ] where !charts.isEmpty {
       sections.append(Section(title: title, charts: charts))
     }
@@ -59,7 +60,14 @@ public struct ReportCharts {
       id: String, title: String, caption: String, yName: String, yLabel: String, yMax: Double? = nil,
       logarithmicFrom: Double? = nil, _ curves: [Chart.Curve]
     ) -> Chart {
-      Chart.curves(
+      var curves = curves
+      if !isSingle {
+        // Runs that do the same lie upon each other: the later line is thinner, and the one below is seen beside it.
+        for (place, index) in curves.indices.filter({ curves[$0].stroke == .line }).reversed().enumerated() {
+          curves[index].width = min(1.5 + 1.6 * Double(place), 6)
+        }
+      }
+      return Chart.curves(
         id: id, title: title, caption: caption, xName: timeName, yName: yName, xLabel: timeLabel, yLabel: yLabel,
         xMax: timeMax, yMax: yMax, logarithmicFrom: logarithmicFrom, curves)
     }

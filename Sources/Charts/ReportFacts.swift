@@ -54,7 +54,7 @@ struct ReportFacts {
       ("lines lost of trace.txt", { "\($0.migrations.traceEventsLost)" }),
       ("config.sysctl", { $0.files["config.sysctl"] ?? "" }), ("vmstat.csv", { $0.files["vmstat.csv"] ?? "" }),
       ("machine.csv", { $0.files["machine.csv"] ?? "" }), ("heat.csv", { $0.files["heat.csv"] ?? "" }),
-      ("copies.csv", { $0.files["copies.csv"] ?? "" }),
+      ("regions.csv", { $0.files["regions.csv"] ?? "" }), ("copies.csv", { $0.files["copies.csv"] ?? "" }),
     ]
     var html = "<div class=\"table\"><table>\n" + row("", headings, cell: "th")
     for (name, fact) in facts {

@@ -1,22 +1,13 @@
-// Writing a report and its figures.
+// Writing the figures of a report.
 
 import Foundation
 import Plot
 import Report
 
-/// Writes files that appear when they are whole.
+/// Files of a report; each appears when it is whole.
 public enum ReportFiles {
-  /// Writes bytes under a temporary name and renames; an older file is replaced.
-  public static func write(_ data: Data, to path: String) throws(ReportError) {
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw ReportError(path: path, problem: "cannot be written", fix: "check the folder, its permissions and the disk")
-    }
-  }
-
   /// Makes a folder where there is none.
-  public static func makeFolder(_ path: String) throws(ReportError) {
+  static func makeFolder(_ path: String) throws(ReportError) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -32,8 +23,8 @@ public enum ReportFiles {
   ) throws {
     try makeFolder(folder)
     for (number, chart) in charts.enumerated() {
-      try write(try chart.figure(gnuplot, as: format), to: "\(folder)/\(chart.id).\(format.rawValue)")
-      try write(Data(chart.csv.utf8), to: "\(folder)/\(chart.id).csv")
+      try WholeFile.write(try chart.figure(gnuplot, as: format), to: "\(folder)/\(chart.id).\(format.rawValue)")
+      try WholeFile.write(Data(chart.csv.utf8), to: "\(folder)/\(chart.id).csv")
       onProgress(number + 1, charts.count)
     }
   }

@@ -23,6 +23,7 @@ public struct RunRecord {
   let vmstat: CSVTable
   let machine: CSVTable
   let heat: CSVTable
+  let regions: CSVTable
   let copies: CSVTable
   let changes: [Change]
 
@@ -53,7 +54,8 @@ public struct RunRecord {
     }
     vmstat = try table("vmstat.csv")
     machine = try table("machine.csv")
-    heat = try table("heat.csv")
+    heat = try table("heat.csv", words: 1)
+    regions = try table("regions.csv", words: 2)
     copies = try table("copies.csv", words: 2)
     guard vmstat.rows >= 2, machine.rows == vmstat.rows else {
       throw CSVTable.damaged(

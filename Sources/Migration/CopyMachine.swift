@@ -68,6 +68,8 @@ public final class CopyMachine {
   public var timeline: Timeline? {
     didSet { model?.timeline = timeline }
   }
+  /// Whether the timeline takes calls that begin now.
+  public var isShowing = false
 
   /// Failures of target allocations on purpose.
   private var allocationFaults: FaultSource?

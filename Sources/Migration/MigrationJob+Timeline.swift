@@ -51,9 +51,9 @@ extension MigrateCaller {
 extension MigrationJob {
   /// The list's pages were found and isolated: by the caller, from `start` on, before the first step.
   public func noteIsolation(at start: Picoseconds, time: Picoseconds) {
-    guard let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
+    guard copies.isShowing, let timeline = copies.timeline, timeline.mask.contains(.stages) else { return }
     timeline.migrationBegins(at: start)
-    if start >= timeline.span.upperBound { return }
+    if timeline.isOver(at: start) { return }
     shown.from = start
     timeline.add(
       TimelineRecord(
@@ -68,7 +68,7 @@ extension MigrationJob {
     timeline.migrationBegins(at: now)
     if shown.from == nil {
       // Nothing of a call behind the window is looked at.
-      if now >= timeline.span.upperBound { return }
+      if timeline.isOver(at: now) { return }
       shown.from = now
     }
     endStage(in: timeline, at: now)
@@ -127,7 +127,7 @@ extension MigrationJob {
       TimelineRecord(
         .call, from, end, track: caller.track, code: UInt8(function.rawValue), reason: UInt8(reason.rawValue),
         a: succeeded, b: failed))
-    shown.from = end
+    shown.from = timeline.isOver(at: end) ? nil : end
     shown.cursor = end
   }
 }

@@ -158,7 +158,7 @@ public final class MigrationJob {
 
   /// Does the next step on `cpu` at `now`.
   public func step(now: Picoseconds, cpu: Int) -> JobStep {
-    if let timeline = copies.timeline { showStep(in: timeline, now: now) }
+    if copies.isShowing || shown.from != nil, let timeline = copies.timeline { showStep(in: timeline, now: now) }
     switch phase {
     case .batchCopy, .pageCopy, .listCopy: return stepCopy(now: now, cpu: cpu)
     default:
@@ -244,7 +244,7 @@ public final class MigrationJob {
     trace.add(spent, .copy, reason)
     shown.copySpent += spent
     guard step == .done else { return step }
-    if let timeline = copies.timeline { showCopy(in: timeline, now: now) }
+    if shown.copyFrom != nil, let timeline = copies.timeline { showCopy(in: timeline, now: now) }
     moveIndex = 0
     switch phase {
     case .batchCopy: phase = .batchRemap
@@ -335,7 +335,7 @@ public final class MigrationJob {
   @inline(__always)
   func spend(_ time: Picoseconds, _ stage: MigrateStage) {
     trace.add(time, stage, reason)
-    if copies.timeline != nil { show(stage, time) }
+    if shown.from != nil { show(stage, time) }
   }
 
   /// A destination of the same order: the preferred node alone, then any allowed one, never with direct reclaim
@@ -447,7 +447,7 @@ public final class MigrationJob {
       succeededBefore += succeeded
       resetCounts()
     }
-    if let timeline = copies.timeline {
+    if shown.from != nil, let timeline = copies.timeline {
       showCall(function, succeeded: succeeded, failed: failedPages, in: timeline, now: now)
     }
     memory.vmstat[.pgmigrate_success] += succeeded

@@ -35,6 +35,8 @@ public struct PlotColor: Equatable, Hashable, Sendable {
   static let green = PlotColor("green", 0x009E73, 0x2FC79A)
   static let vermilion = PlotColor("vermilion", 0xD55E00, 0xF57F3B)
   static let sky = PlotColor("sky", 0x56B4E9, 0x8FD0F5)
+  /// Darker than all tiers and engines, and lighter on a dark ground: told apart by its lightness.
+  static let brown = PlotColor("brown", 0x5C3A21, 0xC9A58A)
   /// Lines behind the data.
   public static let grid = PlotColor("grid", 0xDDDDDD, 0x3A3F45)
 
@@ -48,7 +50,7 @@ public struct PlotColor: Equatable, Hashable, Sendable {
   ]
 
   /// All, for a style sheet.
-  public static let all = [blue, orange, purple, grey, green, vermilion, sky, grid] + several
+  public static let all = [blue, orange, purple, grey, green, vermilion, sky, brown, grid] + several
 
   /// Of a memory tier: 0, the fast one, is blue; 1 is orange; 2 is purple; all slower ones are grey.
   public static func tier(_ tier: Int) -> PlotColor {
@@ -66,6 +68,8 @@ public struct PlotColor: Equatable, Hashable, Sendable {
   public static let workers = sky
   /// DSA devices.
   public static let dsa = vermilion
+  /// Memory compaction.
+  public static let compaction = brown
 
   /// The `index`-th of several alike series (runs, stages, reasons, values of a parameter); the ninth is the first again.
   public static func series(_ index: Int) -> PlotColor { several[abs(index % several.count)] }

@@ -66,6 +66,8 @@ public indirect enum JSONValue: Equatable, Sendable, ExpressibleByStringLiteral,
 
   /// A string as JSON has it, with its quotes.
   static func quoted(_ value: String) -> String {
+    // Nearly all texts have nothing to escape.
+    if value.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) { return "\"\(value)\"" }
     var text = "\""
     for scalar in value.unicodeScalars {
       switch scalar {

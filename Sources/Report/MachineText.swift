@@ -38,7 +38,7 @@ public enum MachineText {
 public enum HeatText {
   /// The whole file: for each column of the map a line for each block.
   public static func text(_ heat: HeatMap) -> String {
-    var columns = ["time_ms", "first_page", "pages", "looked_at"]
+    var columns = ["region", "time_ms", "first_page", "pages", "looked_at"]
     columns += (0..<heat.tiers).map { "tier\($0)" }
     var bytes = Array(((columns + ["accesses"]).joined(separator: ",") + "\n").utf8)
     bytes.reserveCapacity(bytes.count + heat.columns.count * heat.blocks * 40)
@@ -46,9 +46,11 @@ public enum HeatText {
     let places = (0..<heat.blocks).map { block in
       Array(",\(block * heat.blockPages),\(heat.pages(block: block)),\(heat.lookedAt(block: block))".utf8)
     }
+    let names = (0..<heat.blocks).map { Array("\(name(of: $0, heat)),".utf8) }
     for column in heat.columns {
       let time = Array(Decimal.fixed(column.time / Picoseconds.microsecond, places: 3).utf8)
       for block in 0..<heat.blocks {
+        bytes += names[block]
         bytes += time
         bytes += places[block]
         for tier in 0..<heat.tiers { append(Int(column.mapped[block * heat.tiers + tier]), to: &bytes) }
@@ -57,6 +59,13 @@ public enum HeatText {
       }
     }
     return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The regions of regions.csv that have pages in a block, the first three of them.
+  private static func name(of block: Int, _ heat: HeatMap) -> String {
+    let first = block * heat.blockPages
+    let names = heat.regions.filter { $0.firstPage < first + heat.blockPages && $0.firstPage + $0.pages > first }
+    return names.prefix(3).map(\.name).joined(separator: "+") + (names.count > 3 ? "+..." : "")
   }
 
   /// A comma and a number that is not negative.
@@ -69,6 +78,17 @@ public enum HeatText {
       rest /= 10
     } while rest > 0
     bytes[start...].reverse()
+  }
+}
+
+/// regions.csv.
+public enum RegionText {
+  /// The whole file: a line for each region, in the order of heat.csv's pages. What is no trace has no address.
+  public static func text(_ heat: HeatMap) -> String {
+    heat.regions.reduce(into: "region,first_address,first_page,pages\n") { text, region in
+      let address = region.address.map { "0x" + String($0, radix: 16) } ?? ""
+      text += "\(region.name),\(address),\(region.firstPage),\(region.pages)\n"
+    }
   }
 }
 

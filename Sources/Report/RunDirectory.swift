@@ -72,25 +72,7 @@ public final class RunDirectory {
 
   /// Writes a new file, on any thread.
   static func write(_ text: String, to path: String) throws(ReportError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw ReportError.system("cannot create", path) }
-    var text = text
-    var failure: ReportError?
-    text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = Foundation.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        if count < 0 && errno == EINTR { continue }
-        guard count > 0 else {
-          failure = ReportError.system("cannot write", path)
-          return
-        }
-        done += count
-      }
-    }
-    if failure == nil, fsync(descriptor) != 0, errno != EINVAL { failure = ReportError.system("cannot write", path) }
-    if Foundation.close(descriptor) != 0, failure == nil { failure = ReportError.system("cannot write", path) }
-    if let failure { throw failure }
+    try WholeFile.fill(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, Data(text.utf8))
   }
 
   /// Gives the directory its name and returns it.

@@ -15,6 +15,7 @@ public struct RunFiles {
     files.append(("vmstat.csv", VMStatText.text(result)))
     files.append(("machine.csv", MachineText.text(result)))
     files.append(("heat.csv", HeatText.text(result.heat)))
+    files.append(("regions.csv", RegionText.text(result.heat)))
     files.append(("copies.csv", CopyHistogramText.text(result.copy.timer)))
     files.append(("trace.txt", MigrateTraceText.text(result)))
     let copies = CopyText(copy: result.copy)

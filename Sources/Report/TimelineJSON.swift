@@ -30,19 +30,28 @@ public struct TimelineJSON {
     self.run = run
     self.version = version
     for record in run.timeline.records { add(record) }
+    for record in run.timeline.counters { addNode(record) }
     events.add(slices)
     slices = []
   }
 
   /// The file.
   public var text: String {
-    var text = "{\"traceEvents\":[\n"
-    text += (TimelineTrack.metadata(run) + events.sorted()).joined(separator: ",\n")
+    let separator = ",\n"
+    var bytes = Array("{\"traceEvents\":[\n\(TimelineTrack.metadata(run).joined(separator: separator))".utf8)
+    events.write(to: &bytes, separator: separator)
+    bytes.append(contentsOf: "\n],\n\"otherData\":\(other)}\n".utf8)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// What the file says of itself.
+  private var other: String {
     let timeline = run.timeline
-    text += "\n],\n\"otherData\":{\"pageferry\":\(JSONValue.quoted(version)),"
+    var text = "{\"pageferry\":\(JSONValue.quoted(version)),"
     text += "\"window_from_ps\":\(timeline.span.lowerBound),\"window_to_ps\":\(timeline.span.upperBound),"
-    text += "\"records_kept\":\(timeline.records.count),\"records_lost\":\(timeline.lost)}}\n"
-    return text
+    if let wanted = timeline.wantedEnd { text += "\"window_wanted_to_ps\":\(wanted)," }
+    text += "\"was_full\":\(timeline.wantedEnd != nil),\"limit\":\(timeline.limit),"
+    return text + "\"records\":\(timeline.records.count),\"counter_records\":\(timeline.counters.count)}"
   }
 
   private mutating func add(_ record: TimelineRecord) {
@@ -98,11 +107,14 @@ public struct TimelineJSON {
       "\"reason\":\"\(reason(record))\",\"nr_succeeded\":\(record.a),\"nr_failed\":\(record.b)")
   }
 
+  /// Names by number; made once, since most records are stages.
+  private static let stages = MigrateStage.allCases.map(\.name.snakeCase)
+
   private mutating func addStage(_ record: TimelineRecord) {
     let (process, track) = place(record.track)
     var arguments = "\"reason\":\"\(reason(record))\",\"accounted_ps\":\(record.a)"
     if record.c > 0 { arguments += ",\"list\":\(record.c),\"pages\":\(record.b)" }
-    let stage = MigrateStage(rawValue: Int(record.code))?.name.snakeCase ?? "?"
+    let stage = TimelineJSON.stages.indices.contains(Int(record.code)) ? TimelineJSON.stages[Int(record.code)] : "?"
     append(record, process, track, rank: 2, stage, "stage", arguments)
   }
 
@@ -189,7 +201,7 @@ public struct TimelineJSON {
       "C", at: record.start, pid: TimelineTrack.nodes, tid: TimelineTrack.nodes,
       ",\"name\":\"node\(node) bandwidth\",\"args\":{\"read_bytes_per_s\":\(read),\"write_bytes_per_s\":\(write)}")
     events.add(
-      "C", at: record.end, pid: TimelineTrack.nodes, tid: TimelineTrack.nodes,
+      "C", at: record.d, pid: TimelineTrack.nodes, tid: TimelineTrack.nodes,
       ",\"name\":\"node\(node) nr_free_pages\",\"args\":{\"pages\":\(record.c)}")
   }
 }

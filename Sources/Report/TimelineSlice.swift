@@ -21,14 +21,41 @@ struct TimelineSlice {
 
 /// Events in order of time; of one time in the order in which they were made.
 struct TimelineEvents {
-  private var events: [(time: Picoseconds, text: String)] = []
+  /// The events' texts one behind another, and where each is: strings of their own would be most of a timeline's time.
+  private var bytes: [UInt8] = []
+  private var events: [(time: Picoseconds, text: Range<Int>)] = []
 
-  /// A point of time in microseconds, with all digits: picoseconds are its sixth decimal.
-  static func time(_ time: Picoseconds) -> String { Decimal.fixed(time, places: 6) }
+  mutating func add(_ phase: StaticString, at time: Picoseconds, pid: Int, tid: Int, _ rest: String = "") {
+    let start = bytes.count
+    append("{\"ph\":\"")
+    append(phase)
+    append("\",\"ts\":")
+    append(time / Picoseconds.microsecond)
+    append(".")
+    // All digits: picoseconds are the sixth decimal of a microsecond.
+    append(time % Picoseconds.microsecond, digits: 6)
+    append(",\"pid\":")
+    append(pid)
+    append(",\"tid\":")
+    append(tid)
+    bytes.append(contentsOf: rest.utf8)
+    append("}")
+    events.append((time, start..<bytes.count))
+  }
 
-  mutating func add(_ phase: String, at time: Picoseconds, pid: Int, tid: Int, _ rest: String = "") {
-    events.append(
-      (time, "{\"ph\":\"\(phase)\",\"ts\":\(TimelineEvents.time(time)),\"pid\":\(pid),\"tid\":\(tid)\(rest)}"))
+  private mutating func append(_ text: StaticString) {
+    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  }
+
+  /// A number that is not negative, with zeros in front up to `digits`.
+  private mutating func append(_ value: Int, digits: Int = 1) {
+    let start = bytes.count
+    var rest = value
+    while rest > 0 || bytes.count - start < digits {
+      bytes.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
+      rest /= 10
+    }
+    bytes[start...].reverse()
   }
 
   /// Adds the slices of all tracks.
@@ -74,8 +101,12 @@ struct TimelineEvents {
     }
   }
 
-  /// The events' texts in order.
-  func sorted() -> [String] {
-    events.indices.sorted { (events[$0].time, $0) < (events[$1].time, $1) }.map { events[$0].text }
+  /// The events' texts in order, with `separator` in front of each.
+  func write(to text: inout [UInt8], separator: String) {
+    text.reserveCapacity(text.count + bytes.count + events.count * separator.utf8.count)
+    for index in events.indices.sorted(by: { (events[$0].time, $0) < (events[$1].time, $1) }) {
+      text.append(contentsOf: separator.utf8)
+      text.append(contentsOf: bytes[events[index].text])
+    }
   }
 }

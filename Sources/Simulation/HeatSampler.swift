@@ -20,9 +20,21 @@ public struct HeatMap: Sendable {
   /// Virtual pages in all: the dense slots of the page table, regions one behind another.
   public var pages: Int
   public var tiers: Int
+  /// What the addresses are, ascending; they do not overlap, and there may be pages between them that are nobody's.
+  public var regions: [Region] = []
   /// One access in so many is counted.
   public var accessesPerSample: Int
   public var columns: [Column] = []
+
+  /// Addresses that belong together.
+  public struct Region: Equatable, Sendable {
+    /// The region's name in the workload file; of a trace its file and the first address. With its process where there are several.
+    public var name: String
+    public var firstPage: Int
+    public var pages: Int
+    /// The first address that was recorded; nil for what is no trace.
+    public var address: UInt64?
+  }
 
   public var blocks: Int { (pages + blockPages - 1) / blockPages }
   /// Pages of a block.
@@ -54,7 +66,7 @@ struct HeatSampler {
   private var toPass = 0
   private var taken = 0
 
-  init(interval: Picoseconds, pages: Int, memory: Memory) {
+  init(interval: Picoseconds, pages: Int, regions: [HeatMap.Region], memory: Memory) {
     var shift = 6
     while (pages - 1) >> shift >= HeatSampler.maxBlocks { shift += 1 }
     self.shift = shift
@@ -62,6 +74,7 @@ struct HeatSampler {
     tierOfNode = (0..<memory.nodeCount).map { memory.nodes[$0].tier }
     map = HeatMap(
       blockPages: 1 << shift, pages: pages, tiers: (tierOfNode.max() ?? 0) + 1, accessesPerSample: HeatSampler.stride)
+    map.regions = regions
     accesses = [Int](repeating: 0, count: map.blocks)
   }
 

@@ -13,9 +13,9 @@ struct Sampler {
   var reuse = ReuseSampler()
   var heat: HeatSampler
 
-  init(interval: Picoseconds, pages: Int, memory: Memory) {
+  init(interval: Picoseconds, pages: Int, regions: [HeatMap.Region], memory: Memory) {
     self.interval = interval
-    heat = HeatSampler(interval: interval, pages: pages, memory: memory)
+    heat = HeatSampler(interval: interval, pages: pages, regions: regions, memory: memory)
   }
 
   mutating func take(now: Picoseconds, memory: Memory, copies: CopyMachine, fast: Int, slow: Int, isLast: Bool) {

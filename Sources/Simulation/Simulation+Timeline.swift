@@ -37,8 +37,9 @@ public struct TimelineResult {
 }
 
 extension Simulation {
-  /// The traffic of the epoch that ends at `end`, before the links forget it.
+  /// The traffic of the epoch that ends at `end`, before the links forget it. Behind the window nobody looks any more.
   func noteNodes(in timeline: Timeline, until end: Picoseconds) {
+    if timeline.isOver(at: epochStart) { return stopShowing(timeline) }
     guard timeline.mask.contains(.counters), timeline.covers(epochStart, end) else { return }
     for node in 0..<memory.nodeCount {
       let moved = links.moved(node: node)
@@ -48,13 +49,23 @@ extension Simulation {
     }
   }
 
+  /// The window is over: what began in it is still kept when it ends, and nothing else is looked at.
+  private func stopShowing(_ timeline: Timeline) {
+    timeline.finish()
+    isShowing = false
+    scheduler.timeline = nil
+    copies.isShowing = false
+  }
+
   /// Closes the timeline, and says what is missing in it.
   func finish(_ timeline: Timeline) {
     timeline.finish()
-    if timeline.lost > 0 {
+    if let wanted = timeline.wantedEnd {
+      let end = timeline.span.upperBound
+      let (from, to) = (TimeSpan.text(end), TimeSpan.text(min(wanted, max(now, end))))
       warnings.append(
-        "the timeline has the first \(timeline.records.count) records of its window and lost \(timeline.lost): shorten the window, "
-          + "or raise --timeline-events")
+        "the timeline was full at \(from) of modelled time: it has the first \(timeline.limit) records of its window, and nothing of \(from) "
+          + "to \(to). Raise --timeline-events, or look at the rest with --timeline \(from):\(to)")
     }
     if timeline.records.isEmpty {
       warnings.append(

@@ -78,9 +78,13 @@ public final class Simulation {
   public var timeline: Timeline? {
     didSet {
       copies.timeline = timeline
+      copies.isShowing = timeline != nil
       scheduler.timeline = timeline
+      isShowing = timeline != nil
     }
   }
+  /// Whether the timeline still takes what begins now.
+  var isShowing = false
 
   /// Progress of the run for whoever shows it: modelled time and accesses done of all that are known to come.
   public var onProgress: ((_ time: Picoseconds, _ done: Int, _ total: Int) -> Void)?
@@ -153,7 +157,8 @@ public final class Simulation {
       cpuCount: hardware.cpus, tick: Picoseconds.second / hardware.timerHz,
       slice: hardware.schedulerSlice ?? base * factor, wakeupPreempts: rules.wakeupPreempts,
       switchCost: costs.contextSwitch)
-    sampler = Sampler(interval: knobs.sampleInterval, pages: inputs.totalSlots, memory: memory)
+    sampler = Sampler(
+      interval: knobs.sampleInterval, pages: inputs.totalSlots, regions: inputs.regions(of: spec), memory: memory)
     nextListStats = hardware.statsPhase
 
     connectCopies()
@@ -271,7 +276,7 @@ public final class Simulation {
         return
       }
       // Nobody runs: go straight to the timer.
-      if let timeline { noteNodes(in: timeline, until: timer) }
+      if isShowing, let timeline { noteNodes(in: timeline, until: timer) }
       links.endEpoch(elapsed: max(timer - epochStart, knobs.epoch))
       copies.endEpoch()
       epochStart = timer
@@ -384,7 +389,7 @@ public final class Simulation {
   private func endEpoch() {
     // Without counting references: two atomic operations a thread would be a fifth of an epoch.
     for thread in userThreads { thread._withUnsafeGuaranteedRef { $0.foldCounts() } }
-    if let timeline { noteNodes(in: timeline, until: now) }
+    if isShowing, let timeline { noteNodes(in: timeline, until: now) }
     links.endEpoch(elapsed: now - epochStart)
     copies.endEpoch()
     epochStart = now

@@ -75,7 +75,7 @@ struct TraceUse: Hashable, Sendable {
   let path: String
   let process: UInt16?
 
-  fileprivate init(_ trace: TraceSpec) {
+  init(_ trace: TraceSpec) {
     path = trace.resolvedPath
     if case .one(_, let process) = trace.threads { self.process = process } else { process = nil }
   }

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import Report
 import Sysctl
 
 /// A result of one cell, ready to be written.
@@ -107,12 +108,12 @@ extension SweepFile {
     return try write { database in
       try database.execute(
         sql: """
-          INSERT INTO sweeps (sweep_key, pageferry, workload, workload_file, workload_digest, traces, base_knobs)
-          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sweep_key) DO NOTHING
+          INSERT INTO sweeps (sweep_key, pageferry, build, workload, workload_file, workload_digest, traces, base_knobs)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sweep_key) DO NOTHING
           """,
         arguments: [
-          "\(plan.key)", inputs.version, plan.workload.spec.name, inputs.workload.name, "\(inputs.workload.digest)",
-          inputs.traces.map { "\($0.name) \($0.digest)" }.joined(separator: "\n"), inputs.tree.sysctlText(),
+          "\(plan.key)", inputs.version, plan.build, plan.workload.spec.name, inputs.workload.name,
+          "\(inputs.workload.digest)", SweepFile.traces(inputs), inputs.tree.sysctlText(),
         ])
       return try Int.fetchOne(
         database, sql: "SELECT sweep_id FROM sweeps WHERE sweep_key = ?", arguments: ["\(plan.key)"]) ?? 0
@@ -130,14 +131,28 @@ extension SweepFile {
     }
   }
 
-  func has(_ key: String, in sweep: Int) throws(SweepError) -> Bool {
+  /// Cells of sweeps that differ from this one in the build of the program alone, or in the contents of `hw.dsa.config`.
+  public func cellsOfOtherBuilds(_ plan: SweepPlan) throws(SweepError) -> Int {
     try read { database in
       try Int.fetchOne(
-        database, sql: "SELECT 1 FROM cells WHERE sweep_id = ? AND cell_key = ?", arguments: [sweep, key]) != nil
+        database,
+        sql: """
+          SELECT count(*) FROM cells JOIN sweeps USING (sweep_id)
+          WHERE sweep_key <> ? AND pageferry = ? AND workload_file = ? AND workload_digest = ? AND traces = ? AND base_knobs = ?
+          """,
+        arguments: [
+          "\(plan.key)", plan.inputs.version, plan.inputs.workload.name, "\(plan.inputs.workload.digest)",
+          SweepFile.traces(plan.inputs), plan.inputs.tree.sysctlText(),
+        ]) ?? 0
     }
   }
 
-  /// Writes a row; one of the same key stays, unless it is to be replaced. Equal keys have equal results.
+  /// A line for each trace.
+  private static func traces(_ inputs: RunInputs) -> String {
+    inputs.traces.map { "\($0.name) \($0.digest)" }.joined(separator: "\n")
+  }
+
+  /// Writes a row, and ends the claim to it; one of the same key stays, unless it is to be replaced. Equal keys have equal results.
   func insert(_ result: CellResult, sweep: Int, tree: KnobTree, replacing: Bool) throws(SweepError) {
     let metrics = result.metrics.isEmpty ? Array(repeating: nil, count: Metric.all.count) : result.metrics
     let names =
@@ -150,6 +165,8 @@ extension SweepFile {
     values += [result.digest, result.effectiveKnobs]
     let arguments = StatementArguments(values)
     try write { database in
+      try database.execute(
+        sql: "DELETE FROM claims WHERE sweep_id = ? AND cell_key = ?", arguments: [sweep, result.key])
       try database.execute(
         sql: """
           INSERT OR \(replacing ? "REPLACE" : "IGNORE") INTO cells (\(names.joined(separator: ", ")))

@@ -1,6 +1,7 @@
 // The runs of a sweep, several at a time, each a row as soon as it ends.
 
 import Compare
+import Foundation
 import MemoryModel
 import PageCopy
 import Report
@@ -16,6 +17,8 @@ public struct SweepOutcome: Equatable, Sendable {
   public var known = 0
   /// Cells that this call made.
   public var made = 0
+  /// Cells that other calls made meanwhile.
+  public var others: Int { cells - known - made }
   /// Cells of the plan without a usable result, those known before too.
   public var failed = 0
   /// What the first of them said, in the order of the plan.
@@ -40,31 +43,27 @@ extension SweepPlan {
     let wanted = all.filter { cell in
       before[cell.key].map { retriesFailed && $0.status != CellResult.Status.ok.rawValue } ?? true
     }
-    let failure = Mutex<SweepError?>(nil)
-    let made = Atomic(0)
-    RunThreads(wanted.count).run(
-      jobs: jobs, onProgress: { onProgress($0, wanted.count * 1000, "\($1) of \(wanted.count) cells") },
-      { index, report in
-        let (cell, key) = wanted[index]
-        do throws(SweepError) {
-          // Another process may have been here meanwhile.
-          if !retriesFailed, try file.has(key, in: sweep) { return true }
-          let result = make(cell, key: key, report: report)
-          try file.insert(result, sweep: sweep, tree: inputs.tree, replacing: retriesFailed)
-          made.add(1, ordering: .relaxed)
-          return true
-        } catch {
-          failure.withLock { $0 = $0 ?? error }
-          return false
+    let pass = SweepPass(plan: self, file: file, sweep: sweep, retriesFailed: retriesFailed)
+    var rest = wanted
+    do throws(SweepError) {
+      while !rest.isEmpty {
+        let done = wanted.count - rest.count
+        rest = try pass.run(rest, jobs: jobs) { part, ended in
+          onProgress(done * 1000 + part, wanted.count * 1000, "\(done + ended) of \(wanted.count) cells")
         }
-      })
-    if let error = failure.withLock({ $0 }) { throw error }
+        // Others are at these: until their rows are there, or they have ended.
+        if !rest.isEmpty { Thread.sleep(forTimeInterval: 0.2) }
+      }
+    } catch {
+      try? file.release(pass.caller)
+      throw error
+    }
     let after = try file.cells(of: sweep)
     let failed = all.compactMap { cell in
       after[cell.key].flatMap { $0.status == CellResult.Status.ok.rawValue ? nil : (cell.cell, $0.error) }
     }
     return SweepOutcome(
-      cells: all.count, known: all.count - wanted.count, made: made.load(ordering: .relaxed), failed: failed.count,
+      cells: all.count, known: all.count - wanted.count, made: pass.made.load(ordering: .relaxed), failed: failed.count,
       firstError: failed.first.map { "\($0.0.text.isEmpty ? "" : $0.0.text + ", ")seed \($0.0.seed): \($0.1 ?? "")" })
   }
 
@@ -92,5 +91,59 @@ extension SweepPlan {
       result.error = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
     return result
+  }
+}
+
+/// Some cells of a sweep, made by one call of `SweepPlan.run`.
+private final class SweepPass: Sendable {
+  private let plan: SweepPlan
+  private let file: SweepFile
+  private let sweep: Int
+  private let retriesFailed: Bool
+  /// Names the call among all that ever claim a cell.
+  let caller = UUID().uuidString
+  let made = Atomic(0)
+
+  init(plan: SweepPlan, file: SweepFile, sweep: Int, retriesFailed: Bool) {
+    self.plan = plan
+    self.file = file
+    self.sweep = sweep
+    self.retriesFailed = retriesFailed
+  }
+
+  /// Makes cells on several threads.
+  ///
+  /// - Returns: those that other calls are making.
+  func run(
+    _ cells: [(cell: SweepCell, key: String)], jobs: Int, onProgress: (_ done: Int, _ ended: Int) -> Void
+  ) throws(SweepError) -> [(cell: SweepCell, key: String)] {
+    let failure = Mutex<SweepError?>(nil)
+    let taken = Mutex<Set<Int>>([])
+    RunThreads(cells.count).run(jobs: jobs, onProgress: onProgress) { [self] index, report in
+      do throws(SweepError) {
+        if try !make(cells[index].cell, key: cells[index].key, report) { taken.withLock { _ = $0.insert(index) } }
+        return true
+      } catch {
+        failure.withLock { $0 = $0 ?? error }
+        return false
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+    return taken.withLock { $0 }.sorted().map { cells[$0] }
+  }
+
+  /// Makes a cell if nobody else does; false when somebody is at it.
+  private func make(_ cell: SweepCell, key: String, _ report: @escaping @Sendable (Int) -> Void) throws(SweepError)
+    -> Bool
+  {
+    switch try file.claim(key, in: sweep, by: caller, retriesFailed: retriesFailed) {
+    case .made: return true
+    case .taken: return false
+    case .granted:
+      let result = plan.make(cell, key: key, report: report)
+      try file.insert(result, sweep: sweep, tree: plan.inputs.tree, replacing: retriesFailed)
+      made.add(1, ordering: .relaxed)
+      return true
+    }
   }
 }

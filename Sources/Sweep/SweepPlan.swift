@@ -37,7 +37,9 @@ public struct SweepPlan: Sendable {
   public let axes: [SweepAxis]
   /// Seeds of each combination, 1 or more.
   public let seeds: Int
-  /// Identifies the sweep: digest of version, workload, traces and knobs.
+  /// What tells this build of the program from others of its version; empty when it does not matter.
+  public let build: String
+  /// Identifies the sweep: digest of version, build, workload, traces and knobs.
   public let key: Digest
 
   /// Most cells of a sweep.
@@ -46,7 +48,9 @@ public struct SweepPlan: Sendable {
   /// What each seed adds to `sim.start_delay`: no multiple or part of the kernel's periods.
   public static let delayStep = 37 * Picoseconds.millisecond
 
-  public init(_ workload: PreparedWorkload, inputs: RunInputs, axes: [SweepAxis], seeds: Int = 1) throws(SweepError) {
+  public init(
+    _ workload: PreparedWorkload, inputs: RunInputs, axes: [SweepAxis], seeds: Int = 1, build: String = ""
+  ) throws(SweepError) {
     guard !axes.isEmpty || seeds > 1 else {
       throw SweepError("nothing varies", fix: "add --vary KNOB=VALUES, as --vary vm.limit_chans=1,2,4,8, or --seeds 5")
     }
@@ -66,8 +70,10 @@ public struct SweepPlan: Sendable {
     self.inputs = inputs
     self.axes = axes
     self.seeds = seeds
+    self.build = build
     let base = inputs.tree.sysctlText()
     var text = "pageferry \(inputs.version)\nworkload \(inputs.workload.name) \(inputs.workload.digest)\n"
+    if !build.isEmpty { text += "build \(build)\n" }
     for trace in inputs.traces { text += "trace \(trace.name) \(trace.digest)\n" }
     text += "knobs \(Digest(of: base))\n"
     do throws(ReportError) { text += try SweepPlan.devices(inputs.tree) } catch {

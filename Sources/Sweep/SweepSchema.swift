@@ -14,6 +14,7 @@ enum SweepSchema {
       sweep_id INTEGER PRIMARY KEY,
       sweep_key TEXT NOT NULL UNIQUE,
       pageferry TEXT NOT NULL,
+      build TEXT,
       workload TEXT NOT NULL,
       workload_file TEXT NOT NULL,
       workload_digest TEXT NOT NULL,
@@ -50,6 +51,27 @@ enum SweepSchema {
     """,
   ]
 
+  /// Who is making which cell, while it is made.
+  private static let claims = """
+    CREATE TABLE IF NOT EXISTS claims (
+      sweep_id INTEGER NOT NULL REFERENCES sweeps ON DELETE CASCADE,
+      cell_key TEXT NOT NULL,
+      caller TEXT NOT NULL,
+      boot_id TEXT NOT NULL,
+      pid INTEGER NOT NULL,
+      pid_start INTEGER NOT NULL,
+      PRIMARY KEY (sweep_id, cell_key)
+    ) WITHOUT ROWID
+    """
+
+  /// Adds what files of this layout did not have from the beginning.
+  private static func complete(_ database: Database) throws {
+    try database.execute(sql: claims)
+    if try !database.columns(in: "sweeps").contains(where: { $0.name == "build" }) {
+      try database.execute(sql: "ALTER TABLE sweeps ADD COLUMN build TEXT")
+    }
+  }
+
   /// Makes the tables of a file that is empty; refuses one of somebody else.
   static func prepare(_ database: Database, path: String) throws {
     let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
@@ -61,13 +83,14 @@ enum SweepSchema {
           fix: "name another file",
           kind: .file)
       }
-      return
+      return try complete(database)
     }
     let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
     guard application == 0, tables == 0 else {
       throw SweepError("\(path): is a database, but none of a sweep", fix: "name another file", kind: .file)
     }
     for statement in statements { try database.execute(sql: statement) }
+    try complete(database)
     try database.execute(sql: "PRAGMA application_id = \(Self.application)")
     try database.execute(sql: "PRAGMA user_version = \(Self.version)")
   }

@@ -23,7 +23,8 @@ public enum TimelineKind: UInt8, Sendable {
   /// `reason` the status, `a` the address of its record, `b` bytes or members, `c` when it came to the head of its queue (-1 for a
   /// member), `d` when it was dispatched, `e` and `f` beginning and end of its data stage (-1 without), `g` the engine.
   case descriptor
-  /// A node's traffic from `start` to `end`: `track` the node, `a` bytes read, `b` bytes written, `c` free pages at the end.
+  /// A node's traffic from `start` to `end`: `track` the node, `a` bytes read, `b` bytes written, `c` free pages at the end, `d` since
+  /// when there are so many.
   case node
 }
 

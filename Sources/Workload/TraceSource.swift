@@ -51,6 +51,27 @@ public struct TraceMap: Sendable {
     self.records = records
     self.accesses = accesses
   }
+
+  /// Addresses that are touched in one go, as ranges of the trace's slots with their first address. A range ends where a 2 MiB block
+  /// is not touched, and where another process begins. When there are more than `most`, small gaps count as touched.
+  public func ranges(most: Int) -> [(slots: Range<Int>, address: UInt64)] {
+    var gap: UInt64 = 1
+    while true {
+      var ranges: [(slots: Range<Int>, address: UInt64)] = []
+      var last: UInt64?
+      for (place, block) in directory.blocks.enumerated() {
+        let end = (place + 1) * Page.perHuge
+        if let last, block - last <= gap, !ranges.isEmpty {
+          ranges[ranges.count - 1].slots = ranges[ranges.count - 1].slots.lowerBound..<end
+        } else {
+          ranges.append((place * Page.perHuge..<end, PageDirectory.address(of: block)))
+        }
+        last = block
+      }
+      guard ranges.count > most, gap < 1 << 62 else { return ranges }
+      gap *= 2
+    }
+  }
 }
 
 /// What the time between two records of a trace is worth.

@@ -59,7 +59,7 @@ struct ReportCommand: ParsableCommand {
     let page = try ReportPage(charts, version: Pageferry.versionText).html(gnuplot) { done, total in
       bar.show(done, of: total, "\(done) charts")
     }
-    try ReportFiles.write(Data(page.utf8), to: output)
+    try WholeFile.write(Data(page.utf8), to: output)
     var lines =
       "\(output): \(charts.charts.count) charts of \(folders.count == 1 ? "one run" : "\(folders.count) runs")\n"
     if let figures {

@@ -53,8 +53,8 @@ struct SweepRunCommand: ParsableCommand {
       workload's random patterns; a trace has none) and 37 ms times k more in sim.start_delay, which no time in the file counts.
 
       Stopped in any way, by Ctrl-C, kill -9 or a power cut, a sweep has lost its running cells at most: the same command goes on. With more values it \
-      runs only what is new. A changed workload or trace, other knobs in -p and --set, or another version of pageferry make another sweep \
-      in the same file. Several calls may write one file at once.
+      runs only what is new. A changed workload or trace, other knobs in -p and --set, or another version or build of pageferry make another sweep \
+      in the same file. Several calls may write one file at once: they share the cells.
 
       Exit status: 0 when every cell has a result; 1 when some failed, or the file cannot be written; 2 for bad arguments, knobs or \
       workload files.
@@ -104,8 +104,14 @@ struct SweepRunCommand: ParsableCommand {
       throw Failure(message: "\(error)", status: error.kind == .trace ? .failure : .usage)
     }
     let inputs = try RunInputs(version: Pageferry.versionText, tree: base, spec: spec)
-    let plan = try SweepPlan(prepared, inputs: inputs, axes: axes, seeds: seeds)
+    let plan = try SweepPlan(prepared, inputs: inputs, axes: axes, seeds: seeds, build: try ProgramBuild.text())
     let file = try SweepFile(writing: out)
+    let unused = try file.cellsOfOtherBuilds(plan)
+    if unused > 0 {
+      Console.error(
+        "note: \(out) has \(unused) cells of this sweep by another build of pageferry \(Pageferry.versionText), or with another "
+          + "hw.dsa.config; they stay, and are not used")
+    }
     let bar = ProgressBar(prepared.spec.name, isQuiet: quiet)
     defer { bar.end() }
     let outcome = try plan.run(
@@ -115,8 +121,9 @@ struct SweepRunCommand: ParsableCommand {
     if json {
       try Console.out(text(outcome))
     } else if !quiet {
+      let shared = outcome.others > 0 ? "\(outcome.others) by other calls meanwhile; " : ""
       try Console.out(
-        "\(outcome.cells) cells: \(outcome.made) run, \(outcome.known) in \(out) before; "
+        "\(outcome.cells) cells: \(outcome.made) run, \(outcome.known) in \(out) before; \(shared)"
           + "pageferry sweep show \(Shell.quoted(out))\n")
     }
     guard outcome.failed > 0 else { return }
@@ -128,7 +135,7 @@ struct SweepRunCommand: ParsableCommand {
   private func text(_ outcome: SweepOutcome) -> String {
     JSONValue.object([
       ("cells", .integer(outcome.cells)), ("made", .integer(outcome.made)), ("known", .integer(outcome.known)),
-      ("failed", .integer(outcome.failed)), ("file", .string(out)),
+      ("made_by_others", .integer(outcome.others)), ("failed", .integer(outcome.failed)), ("file", .string(out)),
     ]).text
   }
 }

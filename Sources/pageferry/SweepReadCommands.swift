@@ -151,12 +151,8 @@ struct SweepPlotCommand: ParsableCommand {
     guard let format else { return }
     let stored = try SweepFile(reading: file).sweep(number: sweep)
     let plot = try SweepPlot(stored, column: metric, kind: kind, knobs: [x, by].compactMap(\.self), held: held)
-    do throws(PlotError) {
-      let figure = try plot.render(try Gnuplot(), as: format)
-      do { try figure.write(to: URL(fileURLWithPath: out), options: .atomic) } catch {
-        throw PlotError(
-          "\(out): cannot be written: \(error.localizedDescription)", fix: "check the folder and its permissions")
-      }
+    do {
+      try WholeFile.write(try plot.render(try Gnuplot(), as: format), to: out)
     } catch { throw Failure(message: "\(error)", status: .failure) }
   }
 }

@@ -27,7 +27,7 @@ struct TimelineOptions: ParsableArguments {
 
   @Option(
     name: .customLong("timeline-events"),
-    help: ArgumentHelp("Records that the timeline keeps; those behind are counted.", valueName: "n"))
+    help: ArgumentHelp("Room for so many records; when they are there, the window ends.", valueName: "n"))
   var events: Int?
 
   func validate() throws {

@@ -160,10 +160,8 @@ struct ValidateCommand: ParsableCommand {
   }
 
   private func write(_ page: String, to output: String) throws(Failure) {
-    do {
-      try Data(page.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch {
-      throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
+    do throws(ReportError) { try WholeFile.write(Data(page.utf8), to: output) } catch {
+      throw Failure(message: "\(error)", status: .failure)
     }
   }
 

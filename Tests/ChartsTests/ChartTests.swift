@@ -56,9 +56,10 @@ struct ChartTests {
 
       // The map: each page is on one tier at the end; one access in 61 is counted.
       let heat = rows(try chart("heat"))
-      let last = heat.filter { $0[0] == heat.last?[0] }
-      #expect(last.count == 32 && last.allSatisfy { Int($0[4])! + Int($0[5])! == 64 })
-      let counted = heat.compactMap { Int($0[6]) }.reduce(0, +)
+      let last = heat.filter { $0[1] == heat.last?[1] }
+      #expect(last.count == 32 && last.allSatisfy { $0[0] == "A" && Int($0[5])! + Int($0[6])! == 64 })
+      #expect(try chart("heat").commands.contains("set y2tics ('A' 4) scale 0"))
+      let counted = heat.compactMap { Int($0[7]) }.reduce(0, +)
       #expect(abs(counted - totals.accesses) < 61 && counted % 61 == 0)
     }
   }

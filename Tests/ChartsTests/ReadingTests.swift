@@ -7,7 +7,7 @@ import Testing
 @testable import Charts
 
 struct ReadingTests {
-  @Test(arguments: ["run.json", "vmstat.csv", "machine.csv", "heat.csv", "copies.csv", "config.sysctl"])
+  @Test(arguments: ["run.json", "vmstat.csv", "machine.csv", "heat.csv", "regions.csv", "copies.csv", "config.sysctl"])
   func `a file that is missing, or has another byte, is named`(name: String) throws {
     try TinyRun.withFolder { folder in
       let run = try TinyRun.write("a", in: folder)

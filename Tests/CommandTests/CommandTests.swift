@@ -26,7 +26,8 @@ private let tiny = """
       let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs/tiny-1").sorted()
       #expect(
         names == [
-          "buddyinfo", "config.sysctl", "copies.csv", "heat.csv", "host.json", "machine.csv", "run.json", "timer",
+          "buddyinfo", "config.sysctl", "copies.csv", "heat.csv", "host.json", "machine.csv", "regions.csv", "run.json",
+          "timer",
           "timer.json", "trace.txt", "vmstat.csv", "zoneinfo",
         ])
       let second = try Command.run("run", "tiny.yaml", "--quiet", in: folder)

@@ -45,7 +45,8 @@ private func start(_ arguments: [String], in folder: String) throws -> Process {
         in: folder)
       #expect(
         more.out
-          == "{\n  \"cells\": 3,\n  \"made\": 1,\n  \"known\": 2,\n  \"failed\": 0,\n  \"file\": \"a.sqlite\"\n}\n")
+          == "{\n  \"cells\": 3,\n  \"made\": 1,\n  \"known\": 2,\n  \"made_by_others\": 0,\n  \"failed\": 0,\n  "
+          + "\"file\": \"a.sqlite\"\n}\n")
       let shown = try Command.run("sweep", "show", "a.sqlite", in: folder)
       #expect(shown.out.hasPrefix("sweep 1: small, 4 cells of 4 combinations\n"))
       let csv = try Command.run("sweep", "export", "a.sqlite", "--csv", in: folder)

@@ -58,7 +58,8 @@ import Units
     #expect(stalls["first_touch"]?["count"] == 6144)
     #expect(
       (root["files"] as? [String: String])?.keys.sorted() == [
-        "config.sysctl", "copies.csv", "heat.csv", "machine.csv", "timer", "timer.json", "trace.txt", "vmstat.csv",
+        "config.sysctl", "copies.csv", "heat.csv", "machine.csv", "regions.csv", "timer", "timer.json", "trace.txt",
+        "vmstat.csv",
       ])
     #expect((root["totals_excluding_warmup"] as? [String: Any])?["accesses"] as? Int == 2 * 6144)
   }
@@ -70,7 +71,8 @@ import Units
     let filesB = RunFiles(b, inputs: inputsB, zoneinfo: true, buddyinfo: true).files
     #expect(
       filesA.map(\.name) == [
-        "config.sysctl", "vmstat.csv", "machine.csv", "heat.csv", "copies.csv", "trace.txt", "timer", "timer.json",
+        "config.sysctl", "vmstat.csv", "machine.csv", "heat.csv", "regions.csv", "copies.csv", "trace.txt", "timer",
+        "timer.json",
         "zoneinfo", "buddyinfo", "run.json",
       ])
     for (x, y) in zip(filesA, filesB) { #expect(x.text == y.text, "\(x.name)") }

@@ -40,9 +40,9 @@ import Workload
     kernel.numa_balancing = 2
     vm.demote_scale_factor = 1000
     """
-  private static let plain = Machine(name: "one by one", knobs: tpp)
-  private static let lists = Machine(name: "lists", knobs: tpp + "\nvm.use_concur_to_demote = 1")
-  private static let dsa = Machine(
+  static let plain = Machine(name: "one by one", knobs: tpp)
+  static let lists = Machine(name: "lists", knobs: tpp + "\nvm.use_concur_to_demote = 1")
+  static let dsa = Machine(
     name: "DSA",
     knobs: """
       kernel.rules = tpp2021
@@ -54,9 +54,9 @@ import Workload
       kernel.numa_balancing = 2
       vm.demote_scale_factor = 1000
       """)
-  private static let workers = Machine(
+  static let workers = Machine(
     name: "workers", knobs: tpp + "\nvm.use_concur_to_demote = 1\nvm.cpu_multi_copy_pages = 1\nhw.cpus = 4")
-  private static let upstream = Machine(
+  static let upstream = Machine(
     name: "6.12", knobs: "mm.numa.demotion_enabled = 1\nkernel.numa_balancing = 2\nsim.time_scale = 10000",
     rest: """
             - access: A
@@ -68,9 +68,9 @@ import Workload
       """)
 
   static let machines = [plain, lists, dsa, upstream]
-  private static let always = TimelineWindow.span(0..<Picoseconds.second)
+  static let always = TimelineWindow.span(0..<Picoseconds.second)
 
-  private static func run(_ machine: Machine, _ timeline: Timeline?) throws -> (result: RunResult, files: RunFiles) {
+  static func run(_ machine: Machine, _ timeline: Timeline?) throws -> (result: RunResult, files: RunFiles) {
     let inputs = try SmallRun.inputs(machine.knobs)
     let spec = try WorkloadFile.parse(text: machine.workload, path: "small.yaml")
     let simulation = try Simulation(spec, tree: inputs.tree)
@@ -115,7 +115,7 @@ import Workload
     return (events, try #require(whole["otherData"] as? [String: Any]))
   }
 
-  private static func timelineText(_ files: RunFiles) throws -> String {
+  static func timelineText(_ files: RunFiles) throws -> String {
     try #require(files.files.first { $0.name == "timeline.json" }?.text)
   }
 
@@ -155,9 +155,10 @@ import Workload
   {
     let timeline = Timeline(Self.always)
     let (result, files) = try Self.run(machine, timeline)
-    #expect(timeline.lost == 0)
+    #expect(timeline.wantedEnd == nil)
     let (events, other) = try Self.events(Self.timelineText(files))
-    #expect(other["records_kept"] as? Int == timeline.records.count)
+    #expect(other["records"] as? Int == timeline.records.count && other["was_full"] as? Bool == false)
+    #expect(other["counter_records"] as? Int == timeline.counters.count && !timeline.counters.isEmpty)
     let (count, spans) = try Self.checkNesting(events)
     #expect(count == events.filter { $0.phase == "B" }.count)
     // A slice that was cut short by another one would pair with its end.
@@ -269,15 +270,50 @@ import Workload
     #expect(timeline.records.contains { $0.kind == .stage && $0.start == first })
   }
 
-  @Test func `beyond the limit records are counted`() throws {
+  @Test func `a full buffer ends the window, and all that ended before is there`() throws {
     let all = Timeline(Self.always)
     _ = try Self.run(Self.plain, all)
     let few = Timeline(Self.always, limit: 100)
     let (result, files) = try Self.run(Self.plain, few)
-    #expect(few.records.count == 100 && few.lost == all.records.count - 100)
-    #expect(few.records[...] == all.records.prefix(100))
-    #expect(result.warnings.contains { $0.contains("lost \(few.lost)") })
-    _ = try Self.checkNesting(try Self.events(Self.timelineText(files)).events)
+    let end = few.span.upperBound
+    #expect(few.wantedEnd == Picoseconds.second && few.span.lowerBound == 0)
+    // What ran on the CPU when the buffer was full is one more.
+    #expect(few.records.count == 101 && few.records.prefix(100) == all.records.prefix(100))
+    let ended = all.records.filter { $0.kind != .run && $0.end < end }
+    #expect(ended.allSatisfy { few.records.contains($0) } && ended.count > 90)
+    #expect(few.records.allSatisfy { $0.end <= end } && few.counters.allSatisfy { $0.start <= end })
+    let warning = try #require(result.warnings.first { $0.contains("the timeline was full") })
+    #expect(warning.contains("at \(TimeSpan.text(end)) of modelled time: it has the first 100 records"))
+    let (events, other) = try Self.events(Self.timelineText(files))
+    _ = try Self.checkNesting(events)
+    #expect(other["was_full"] as? Bool == true && other["limit"] as? Int == 100)
+    #expect(other["window_to_ps"] as? Int == end && other["window_wanted_to_ps"] as? Int == Picoseconds.second)
+    // What it names goes on where this one ended.
+    let rest = Timeline(try TimelineWindow.parse("\(TimeSpan.text(end)):1s"))
+    _ = try Self.run(Self.plain, rest)
+    #expect(all.records.filter { $0.kind == .call && $0.end > end }.allSatisfy { rest.records.contains($0) })
+  }
+
+  @Test func `counters cover a window however long, in bounded memory`() {
+    let timeline = Timeline(.span(0..<Picoseconds.second), limit: 400)
+    let epoch = 10 * Picoseconds.microsecond
+    var (read, free) = (0, 0)
+    for number in 0..<10_000 {
+      let start = number * epoch
+      for node in 0..<2 {
+        timeline.epoch(node: node, from: start, to: start + epoch, read: number, write: node, free: 20_000 - number)
+      }
+    }
+    timeline.finish()
+    #expect(timeline.counters.count <= 102 && timeline.counters.count > 30)
+    for node in 0..<2 {
+      let own = timeline.counters.filter { $0.track == node }
+      #expect(own.first?.start == 0 && own.last?.end == 10_000 * epoch)
+      #expect(zip(own, own.dropFirst()).allSatisfy { $0.end == $1.start })
+      read = own.reduce(0) { $0 + $1.a }
+      free = own.last?.c ?? 0
+      #expect(read == (0..<10_000).reduce(0, +) && free == 10_001 && own.reduce(0) { $0 + $1.b } == node * 10_000)
+    }
   }
 
   @Test func `a run without migrations has a file and a warning`() throws {
@@ -342,7 +378,7 @@ import Workload
       {"ph":"E","ts":3.000000,"pid":1,"tid":10000},
       {"ph":"C","ts":10.000000,"pid":4,"tid":4,"name":"node0 nr_free_pages","args":{"pages":99}}
       ],
-      "otherData":{"pageferry":"test","window_from_ps":0,"window_to_ps":1000000000,"records_kept":5,"records_lost":0}}
+      "otherData":{"pageferry":"test","window_from_ps":0,"window_to_ps":1000000000,"was_full":false,"limit":200000,"records":4,"counter_records":1}}
 
       """
     let text = TimelineJSON(run, version: "test").text

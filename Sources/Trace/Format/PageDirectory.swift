@@ -24,6 +24,9 @@ public struct PageDirectory: Sendable {
     UInt64(process) << 43 | address >> 21
   }
 
+  /// The first address of a block, whatever its process.
+  public static func address(of block: UInt64) -> UInt64 { (block & (1 << 43 - 1)) << 21 }
+
   /// The slot of `block`, which gets one if it has none; nil when `maxBlocks` are in use.
   @inline(__always)
   public mutating func slot(of block: UInt64) -> Int? {
