@@ -70,9 +70,18 @@ extension Simulation {
 
   func punch(_ punch: PunchSpec, in space: AddressSpace, cpu: Int) {
     let range = slots(of: punch.region, in: space)
+    // Pages that follow each other go in one call.
+    var run = range.lowerBound..<range.lowerBound
+    func free() { space.rss -= memory.unmapPart(slots: run, cpu: cpu) }
     punch.forEachFreedPage(of: range.count) { page in
-      if memory.unmapPage(slot: range.lowerBound + page, cpu: cpu) { space.rss -= 1 }
+      let slot = range.lowerBound + page
+      if slot != run.upperBound {
+        free()
+        run = slot..<slot
+      }
+      run = run.lowerBound..<(slot + 1)
     }
+    free()
   }
 
   func snap(region: Int, in space: AddressSpace, now: Picoseconds) {

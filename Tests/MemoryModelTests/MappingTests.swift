@@ -60,10 +60,8 @@ import Units
     #expect(memory.findFaults() == [])
   }
 
-  @Test func pagesOfAHugePageAreNotPunched() {
+  @Test func unmappedPagesAreNotPunched() {
     let memory = makeMemory([8192])
-    #expect(memory.mapHuge(slot: 0, isWrite: true, node: 0, cpu: 0))
-    #expect(!memory.unmapPage(slot: 5, cpu: 0))
     #expect(!memory.unmapPage(slot: 600, cpu: 0))
     memory.mapPages(600..<601)
     #expect(memory.unmapPage(slot: 600, cpu: 0))
