@@ -45,6 +45,10 @@ let package = Package(
       name: "Tiering", dependencies: ["Migration", "Machine", "MemoryModel", "Sysctl", "Units", "Events"],
       swiftSettings: model),
 
+    .target(
+      name: "HugePages", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Units"],
+      swiftSettings: model),
+
     // Copy engines: plans of copies, configurations of devices. Pure values.
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
     .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
@@ -71,8 +75,9 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine", "MemoryModel",
-        "Sysctl", "Timeline", "Units", "Events", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "Workload", "Trace", "HugePages", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine",
+        "MemoryModel", "Sysctl", "Timeline", "Units", "Events",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: model),
     .target(
@@ -162,6 +167,9 @@ let package = Package(
     .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(
+      name: "HugePagesTests",
+      dependencies: ["HugePages", "Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "SimulationTests",
       dependencies: [

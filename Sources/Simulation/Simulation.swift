@@ -2,6 +2,7 @@
 // building the machine (Simulation+Machine.swift), what phases do (Simulation+Actions.swift), sampling and checks.
 
 import Events
+import HugePages
 import Machine
 import MemoryModel
 import Migration
@@ -40,6 +41,9 @@ public final class Simulation {
   private var wakeTimes: [UnsafeMutablePointer<Picoseconds>] = []
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
+  /// khugepaged, once there is anything for it to do.
+  var khugepaged: (task: Khugepaged, thread: ModelThread)?
+  private(set) var areThreadsMade = false
   var programs: [TaskProgram] = []
   var spaces: [AddressSpace] = []
   /// Threads that wait for a page under migration.
@@ -154,6 +158,8 @@ public final class Simulation {
     try applyHistory()
     makeKernelThreads(layouts)
     try makeTasks(inputs)
+    areThreadsMade = true
+    updateKhugepaged()
   }
 
   // MARK: Construction of threads
@@ -173,6 +179,12 @@ public final class Simulation {
       threads.append(thread)
       kswapdThreads.append(thread)
     }
+  }
+
+  /// Adds a kernel thread that begins in the middle of the run, or behind the tasks' threads.
+  func addKernelThread(_ thread: ModelThread) {
+    threads.append(thread)
+    wakeTimes.append(thread.wakeTime)
   }
 
   private func makeTasks(_ inputs: TraceInputs) throws(RunError) {
@@ -445,7 +457,10 @@ public final class Simulation {
       samples: sampler.samples, heat: sampler.heat.map, snaps: snaps,
       stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
-      kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
+      kswapdTime: kswapdThreads.map(\.cpuTime),
+      kernelThreads: [khugepaged?.thread].compactMap { $0 }.filter { $0.cpuTime > 0 }.map {
+        KernelThreadResult(name: $0.name, cpuTime: $0.cpuTime)
+      }, cpuBusy: scheduler.cpus.map(\.busyTime),
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
       isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })

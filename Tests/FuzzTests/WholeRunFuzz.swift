@@ -111,8 +111,7 @@ import Workload
     var mapped = 0
     var slot = 0
     while slot < memory.table.pages {
-      let entry = memory.entry(slot: slot)
-      mapped += entry & PTE.hint == 0 ? 0 : 1
+      mapped += memory.isMapped(slot: slot) ? 1 : 0
       slot += 1
     }
     let resident = result.processes.reduce(idlePages) { $0 + $1.pages }
