@@ -225,7 +225,8 @@ import Workload
     #expect(waits > 0)
     for event: VMEvent in [
       .pgdemote_kswapd, .pgdemote_direct, .pgpromote_success, .pgpromote_tried, .pgmigrate_fail, .thp_migration_success,
-      .thp_migration_split, .thp_fault_fallback, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
+      .thp_migration_split, .thp_fault_fallback, .thp_split_pmd, .thp_deferred_split_page, .thp_split_page,
+      .thp_collapse_alloc, .thp_scan_exceed_none_pte, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
     ] {
       #expect(reached[event.rawValue] > 0, "no run has \(event.name)")
     }
