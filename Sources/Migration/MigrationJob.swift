@@ -160,7 +160,7 @@ public final class MigrationJob {
 
   /// The unmap phase of one batch: folios until their pages reach 512, the folio that crosses included.
   private func unmapBatch(now: Picoseconds, cpu: Int) -> Picoseconds? {
-    guard pendingIndex < pending.count, !outOfMemory || isSplitPass else { return finishPass(now: now, cpu: cpu) }
+    guard pendingIndex < pending.count, !outOfMemory else { return finishPass(now: now, cpu: cpu) }
     unmapped.removeAll(keepingCapacity: true)
     moveIndex = 0
     baseInBatch = false
@@ -244,14 +244,15 @@ public final class MigrationJob {
     return time
   }
 
-  /// The list is through: the splits get their pass, then the call ends.
+  /// The list is through: the splits get their pass, unless a page found no room, then the call ends.
   private func finishPass(now: Picoseconds, cpu: Int) -> Picoseconds? {
     while pendingIndex < pending.count {
       // Not tried after the target ran out: given back, not counted as failed.
       leftovers.append(pending[pendingIndex])
       pendingIndex += 1
     }
-    if !splits.isEmpty && !isSplitPass {
+    if outOfMemory { leftovers.append(contentsOf: splits) }
+    if !splits.isEmpty && !isSplitPass && !outOfMemory {
       isSplitPass = true
       swap(&pending, &splits)
       splits.removeAll(keepingCapacity: true)
