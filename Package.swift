@@ -51,6 +51,10 @@ let package = Package(
       name: "Compaction", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Sysctl", "Units"],
       swiftSettings: model),
 
+    .target(
+      name: "HugePages", dependencies: ["Compaction", "Tiering", "Migration", "Machine", "MemoryModel", "Units"],
+      swiftSettings: model),
+
     // Copy engines: plans of copies, configurations of devices. Pure values.
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
     .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
@@ -81,7 +85,7 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Trace", "Compaction", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine",
+        "Workload", "Trace", "HugePages", "Compaction", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine",
         "MemoryModel", "Sysctl", "Timeline", "Units", "Events",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
@@ -178,6 +182,9 @@ let package = Package(
     .testTarget(name: "CopyModelTests", dependencies: ["CopyModel", "PageCopy", "Simulation", "Sysctl", "Units"]),
     .testTarget(
       name: "TieringTests", dependencies: ["Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
+    .testTarget(
+      name: "HugePagesTests",
+      dependencies: ["HugePages", "Tiering", "Migration", "Machine", "MemoryModel", "Events", "Units"]),
     .testTarget(
       name: "SimulationTests",
       dependencies: [

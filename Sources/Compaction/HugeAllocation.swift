@@ -78,13 +78,15 @@ public final class HugeAllocation {
     return reclaim.takeRemapped() || compacted
   }
 
-  /// Begins an allocation that prefers `node`, on that node alone if `thisNodeOnly`.
-  public func start(node: Int, thisNodeOnly: Bool, effort: HugeEffort) {
+  /// Begins an allocation that prefers `node`, on that node alone if `thisNodeOnly`; `nodes` are those that will do, a bit each,
+  /// nil for all.
+  public func start(node: Int, thisNodeOnly: Bool = false, nodes: UInt64? = nil, effort: HugeEffort) {
     precondition(phase == .idle)
     self.node = node
     self.effort = effort
     policy = .user
     policy.thisNodeOnly = thisNodeOnly
+    policy.nodeMask = nodes
     policy.mayWakeKswapd = effort.wakesKswapd
     policy.mayReclaim = effort.isDirect
     block = nil

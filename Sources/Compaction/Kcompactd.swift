@@ -50,8 +50,9 @@ public final class Kcompactd: KernelTask {
 
   /// Its timeout: looks at the node, and returns whether it has to run. The look itself costs nothing.
   public func isDue(now: Picoseconds) -> Bool {
-    guard phase == .asleep, now >= nextCheck else { return false }
-    nextCheck = now + clock.span(milliseconds: Self.checkInterval)
+    guard now >= nextCheck else { return false }
+    nextCheck = now + max(clock.span(milliseconds: Self.checkInterval), 1)
+    guard phase == .asleep else { return false }
     isProactiveDue = memory.wantsProactiveCompaction(node: node, proactiveness: zones.knobs.proactiveness)
     return isProactiveDue
   }

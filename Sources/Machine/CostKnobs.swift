@@ -26,6 +26,9 @@ public struct CostKnobs: KnobSet {
   public var remap = 200 * Picoseconds.nanosecond
   public var putBack = 160 * Picoseconds.nanosecond
   public var copyBandwidth = 11_000_000_000
+  public var splitHuge = 20 * Picoseconds.microsecond
+  public var collapse = 10 * Picoseconds.microsecond
+  public var collapseEntry = 5 * Picoseconds.nanosecond
   public var snapPage = 0
   public var contextSwitch = 1500 * Picoseconds.nanosecond
 
@@ -81,6 +84,15 @@ public struct CostKnobs: KnobSet {
       "Stage flush: each further CPU that runs the process."),
     step("cost.migrate_remap", \.remap, "15 to 20 % of a 4 KiB migration", "Stage remap: restoring the mapping."),
     step("cost.migrate_putback", \.putBack, "the rest of it", "Stage putback: LRU, flags, freeing the source."),
+    step(
+      "cost.thp_split", \.splitHuge, "recall: 512 entries replaced and made anew, 512 pages initialized, tens of us",
+      "Splitting one 2 MiB page into 512 base pages."),
+    step(
+      "cost.thp_collapse", \.collapse, "recall",
+      "Collapsing a 2 MiB range, without scan, flush and copy: locks, isolating, freeing and mapping 512 pages."),
+    step(
+      "cost.thp_scan_pte", \.collapseEntry, "recall",
+      "Looking at one page-table entry and its page in khugepaged's scan."),
     .bandwidth(
       "cost.copy_bandwidth", \.copyBandwidth, in: 1_000_000...10_000_000_000_000, when: .beforeRun,
       evidence: .calibrated, source: "2 MiB folios by move_pages, 11.0 GB/s (DMA-offload mails 2026, Zen 3)",

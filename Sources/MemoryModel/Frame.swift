@@ -81,6 +81,12 @@ public enum FrameFlags {
   public static let activating: UInt32 = 1 << 25
   /// Its mapping went away while it was isolated: whoever isolated it frees it.
   static let orphaned: UInt32 = 1 << 26
+  /// A 2 MiB folio that is mapped page by page, as far as it still is (Memory+Split.swift).
+  static let pageMapped: UInt32 = 1 << 28
+  /// On its node's deferred split queue.
+  static let deferred: UInt32 = 1 << 29
+  /// PG_partially_mapped: on the queue because pages of it were unmapped.
+  static let partlyMapped: UInt32 = 1 << 30
   /// Flags a migration carries from the old page to the new one (folio_migrate_flags, mm/migrate.c).
   static let carried: UInt32 = active | referenced | workingset | file | dirty
 }

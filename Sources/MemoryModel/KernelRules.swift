@@ -40,6 +40,12 @@ public enum KernelRules: String, CaseIterable, Sendable {
   /// they are exact. From 5.15 on a cgroup kernel flushes them every 2 s (mm/memcontrol.c FLUSH_TIME), so that reclaim in
   /// between goes by old sizes.
   public var listStatsFlushMs: Int { self == .tpp2021 ? 0 : 2000 }
+  /// Whether every 2 MiB page waits on the deferred split queue from its fault on, to be split if underused (6.12 and later).
+  public var queuesWholeHugePages: Bool { self != .tpp2021 }
+  /// Whether khugepaged lets nodes that tie for most of a range's pages take turns (until 6.0); later the lowest takes it.
+  public var collapseTargetsTakeTurns: Bool { self == .tpp2021 }
+  /// Whether khugepaged counts the limits it met (thp_scan_exceed_…; 5.17 and later).
+  public var countsCollapseLimits: Bool { self != .tpp2021 }
   /// Whether kswapd's failure count is reset only when the node ends balanced (7.1) or on any progress.
   public var failuresResetNeedsBalance: Bool { self == .v7_1 }
   /// Whether a woken thread preempts the running one at once (CFS wake-up preemption) or at the next scheduler tick

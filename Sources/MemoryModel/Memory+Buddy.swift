@@ -51,6 +51,16 @@ extension Memory {
     list.pointee.count += 1
   }
 
+  /// Puts `pfn` into `list` on the head's side of `place`.
+  func insert(_ pfn: PFN, before place: PFN, in list: UnsafeMutablePointer<FrameList>) {
+    let before = frames[Int(place)].prev
+    frames[Int(pfn)].prev = before
+    frames[Int(pfn)].next = place
+    frames[Int(place)].prev = pfn
+    if before == 0 { list.pointee.head = pfn } else { frames[Int(before)].next = pfn }
+    list.pointee.count += 1
+  }
+
   /// Takes `pfn` out of `list`.
   @inline(__always)
   func remove(_ pfn: PFN, from list: UnsafeMutablePointer<FrameList>) {

@@ -11,6 +11,7 @@ extension Memory {
     checkZones(fault)
     checkLists(fault)
     checkMappings(fault)
+    checkHuge(fault)
     return faults
   }
 
@@ -68,6 +69,7 @@ extension Memory {
         size = 1 << PFN(order(of: pfn))
         if flags & (FrameFlags.onLRU | FrameFlags.inBatch) == 0 { isolated += Int(size) }
         if flags & FrameFlags.orphaned != 0 { break }
+        if flags & FrameFlags.pageMapped != 0 { break }
         let slot = Int(frames[Int(pfn)].owner)
         if slot >= table.pages || table.frame[slot] != pfn { fault("folio \(pfn): its slot \(slot) does not map it") }
       default:
@@ -115,7 +117,7 @@ extension Memory {
     while slot < table.pages {
       let block = slot >> Page.hugeOrder
       let pmd = table.pmd[block]
-      if pmd != 0 {
+      if pmd != 0, pmd != PTE.collapsing {
         check(slot: slot, entry: pmd, order: Page.hugeOrder, fault)
         slot += Page.perHuge
         continue
@@ -133,16 +135,20 @@ extension Memory {
 
   private func check(slot: Int, entry: UInt8, order: Int, _ fault: (String) -> Void) {
     let pfn = table.frame[slot]
-    let flags = frames[Int(pfn)].flags
-    guard pfn != 0, flags & FrameFlags.kindMask == FrameFlags.kindFolio, self.order(of: pfn) == order else {
+    let folio = order == 0 ? head(of: pfn) : pfn
+    let flags = frames[Int(folio)].flags
+    let isPart = order == 0 && flags & FrameFlags.pageMapped != 0
+    guard pfn != 0, flags & FrameFlags.kindMask == FrameFlags.kindFolio,
+      self.order(of: folio) == (isPart ? Page.hugeOrder : order), isPart || flags & FrameFlags.pageMapped == 0
+    else {
       fault("slot \(slot) maps pfn \(pfn), which is no folio of order \(order)")
       return
     }
-    if frames[Int(pfn)].owner != UInt32(slot) {
-      fault("slot \(slot) maps pfn \(pfn), owned by \(frames[Int(pfn)].owner)")
+    if frames[Int(folio)].owner != UInt32(slot - Int(pfn - folio)) {
+      fault("slot \(slot) maps pfn \(pfn), owned by \(frames[Int(folio)].owner)")
     }
-    if entry & PTE.present != 0 && Int(entry & PTE.nodeMask) != node(of: pfn) {
-      fault("slot \(slot): its entry names node \(entry & PTE.nodeMask), its frame is on \(node(of: pfn))")
+    if entry & PTE.present != 0 && Int(entry & PTE.nodeMask) != node(of: folio) {
+      fault("slot \(slot): its entry names node \(entry & PTE.nodeMask), its frame is on \(node(of: folio))")
     }
     for i in 0..<(1 << order)
     where cold[Int(pfn) + i].tag != Memory.tag(slot: slot + i, generation: table.generation[slot + i]) {
@@ -151,10 +157,62 @@ extension Memory {
     }
   }
 
-  /// Unmaps and frees one base page (MADV_DONTNEED); false when it is not mapped or part of a huge page.
-  public func unmapPage(slot: Int, cpu: Int) -> Bool {
-    guard table.pmd[slot >> Page.hugeOrder] == 0, table.hot[slot] != 0 else { return false }
-    releaseMapped(table.frame[slot], slot: slot, order: 0, cpu: cpu)
-    return true
+  /// 2 MiB folios that are mapped page by page, and the queues of those that are to be split.
+  private func checkHuge(_ fault: (String) -> Void) {
+    var pageMapped = 0
+    var deferred = [Int](repeating: 0, count: nodeCount)
+    for index in 0..<zoneCount {
+      var pfn = zones[index].start
+      while pfn < zones[index].end {
+        let flags = frames[Int(pfn)].flags
+        let kind = flags & FrameFlags.kindMask
+        let isBlock = kind == FrameFlags.kindFolio || kind == FrameFlags.kindBuddy || kind == FrameFlags.kindTarget
+        if kind == FrameFlags.kindFolio, order(of: pfn) > 0 {
+          if flags & FrameFlags.deferred != 0 { deferred[zones[index].node] += 1 }
+          if flags & FrameFlags.pageMapped != 0 {
+            pageMapped += 1
+            checkPageMapped(pfn, fault)
+          }
+        } else if flags & (FrameFlags.pageMapped | FrameFlags.deferred | FrameFlags.partlyMapped) != 0 {
+          fault("pfn \(pfn) has the flags of a 2 MiB folio, which it is not")
+        }
+        pfn += isBlock ? 1 << PFN(order(of: pfn)) : 1
+      }
+    }
+    if pageMapped != pageMappedFolios {
+      fault("\(pageMapped) folios are mapped page by page, counted \(pageMappedFolios)")
+    }
+    for node in 0..<nodeCount {
+      var length = 0
+      var pfn = splitQueues[node].head
+      while pfn != 0, length <= splitQueues[node].count {
+        if frames[Int(pfn) - 1].flags & FrameFlags.deferred == 0 {
+          fault("pfn \(pfn - 1) is on a split queue it does not know of")
+        }
+        length += 1
+        pfn = frames[Int(pfn)].next
+      }
+      if length != splitQueues[node].count || length != deferred[node] {
+        fault(
+          "node \(node): \(length) folios on the split queue, counted \(splitQueues[node].count), marked \(deferred[node])"
+        )
+      }
+    }
+  }
+
+  private func checkPageMapped(_ pfn: PFN, _ fault: (String) -> Void) {
+    let flags = frames[Int(pfn)].flags
+    let slot = Int(frames[Int(pfn)].owner)
+    let mapped = (0..<Page.perHuge).count { table.frame[slot + $0] == pfn + PFN($0) }
+    if mapped != frames[Int(pfn) + 1].owner {
+      fault("folio \(pfn): \(mapped) of its pages are mapped, counted \(frames[Int(pfn) + 1].owner)")
+    }
+    if (mapped == 0) != (flags & FrameFlags.orphaned != 0) {
+      fault("folio \(pfn) has \(mapped) mapped pages and is not freed")
+    }
+    let isQueued = flags & FrameFlags.partlyMapped != 0 && flags & FrameFlags.deferred != 0
+    if !isQueued && mapped > 0 && flags & FrameFlags.migrating == 0 {
+      fault("folio \(pfn) is partly mapped and on no split queue")
+    }
   }
 }

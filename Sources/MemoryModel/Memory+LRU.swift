@@ -145,14 +145,15 @@ extension Memory {
     return (count, scanned)
   }
 
-  /// Reads and clears the accessed bit of the folio's mapping (`folio_referenced`): 1 if it was set.
+  /// Reads and clears the accessed bits of the folio's mappings (`folio_referenced`): how many were set.
   @inline(__always)
-  func testClearYoung(_ pfn: PFN) -> Bool {
+  func testClearYoung(_ pfn: PFN) -> Int {
+    if isPageMapped(pfn) { return testClearYoungPages(pfn) }
     let slot = Int(frames[Int(pfn)].owner)
     let entry = order(of: pfn) > 0 ? table.pmd + (slot >> Page.hugeOrder) : table.hot + slot
     let young = entry.pointee & PTE.accessed != 0
     if young { entry.pointee &= ~PTE.accessed }
-    return young
+    return young ? 1 : 0
   }
 
   /// `folio_check_references`: reads and clears the young bit, turns PG_referenced over.
@@ -160,9 +161,9 @@ extension Memory {
     let young = testClearYoung(pfn)
     let flags = frames[Int(pfn)].flags
     let wasReferenced = flags & FrameFlags.referenced != 0
-    if young {
+    if young > 0 {
       frames[Int(pfn)].flags = flags | FrameFlags.referenced
-      return wasReferenced ? .activate : .keep
+      return wasReferenced || young > 1 ? .activate : .keep
     }
     frames[Int(pfn)].flags = flags & ~FrameFlags.referenced
     return wasReferenced && flags & FrameFlags.file != 0 ? .reclaimClean : .reclaim

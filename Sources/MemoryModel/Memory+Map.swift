@@ -58,6 +58,7 @@ extension Memory {
   public func mapHuge(_ block: PFN, slot: Int, isWrite: Bool, cpu: Int) {
     install(
       block, order: Page.hugeOrder, slot: slot & ~(Page.perHuge - 1), isWrite: isWrite, isFile: false, cpu: cpu)
+    if rules.queuesWholeHugePages { deferSplit(block, isPartlyMapped: false) }
     vmstat[.thp_fault_alloc] += 1
   }
 
@@ -109,18 +110,21 @@ extension Memory {
     return huge != 0 ? huge : table.hot[slot]
   }
 
-  /// Whether a slot is mapped as part of a 2 MiB page.
+  /// Whether a slot is mapped as part of a 2 MiB page, by one entry for all of it.
   @inline(__always)
-  public func isHuge(slot: Int) -> Bool { table.pmd[slot >> Page.hugeOrder] != 0 }
+  public func isHuge(slot: Int) -> Bool {
+    let entry = table.pmd[slot >> Page.hugeOrder]
+    return entry != 0 && entry != PTE.collapsing
+  }
 
   /// The first frame of the folio that maps `slot`.
   @inline(__always)
   public func folio(slot: Int) -> PFN {
-    isHuge(slot: slot) ? table.frame[slot & ~(Page.perHuge - 1)] : table.frame[slot]
+    isHuge(slot: slot) ? table.frame[slot & ~(Page.perHuge - 1)] : head(of: table.frame[slot])
   }
 
   /// Makes the content of a dirty folio final: its generation goes up and its tag with it.
-  private func settleContent(_ pfn: PFN, slot: Int, order: Int) {
+  func settleContent(_ pfn: PFN, slot: Int, order: Int) {
     for i in 0..<(1 << order) {
       table.generation[slot + i] &+= 1
       cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])
@@ -130,8 +134,9 @@ extension Memory {
   // MARK: Migration's steps
 
   /// Replaces a folio's mapping by a migration entry (`try_to_migrate`): accesses wait from here on. `new` is the block it
-  /// will move to.
+  /// will move to. A 2 MiB folio is mapped as a whole: others are split first.
   public func unmapForMigration(_ pfn: PFN, to new: PFN) {
+    precondition(!isPageMapped(pfn), "a folio that is mapped page by page is split, not migrated")
     let slot = Int(frames[Int(pfn)].owner)
     let order = order(of: pfn)
     let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
@@ -173,12 +178,16 @@ extension Memory {
     }
     let carried = frames[Int(old)].flags & FrameFlags.carried
     makeFolio(new, order: order, slot: slot, carrying: carried | (setDemoted ? FrameFlags.demoted : 0))
-    let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
-    let node = UInt8(truncatingIfNeeded: node(of: new))
-    setEntry(
-      slot: slot, order: order,
-      PTE.present | (inaccessible ? PTE.special : 0) | was & PTE.accessed | node)
-    table.frame[slot] = new
+    if isPageMapped(old) {
+      remapPages(of: old, to: new, isInaccessible: inaccessible)
+    } else {
+      let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
+      let node = UInt8(truncatingIfNeeded: node(of: new))
+      setEntry(
+        slot: slot, order: order,
+        PTE.present | (inaccessible ? PTE.special : 0) | was & PTE.accessed | node)
+      table.frame[slot] = new
+    }
     nodes[self.node(of: old)].isolated -= 1 << order
     retire(old, order: order, cpu: cpu)
     addToLRU(new, cpu: cpu)
@@ -195,16 +204,18 @@ extension Memory {
 
   /// Undoes `unmapForMigration`: the old mapping is restored.
   public func restoreMapping(_ pfn: PFN) {
+    frames[Int(pfn)].flags &= ~FrameFlags.migrating
+    if isPageMapped(pfn) { return remapPages(of: pfn, to: pfn, isInaccessible: false) }
     let slot = Int(frames[Int(pfn)].owner)
     let order = order(of: pfn)
     let was = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
     let node = UInt8(truncatingIfNeeded: node(of: pfn))
     setEntry(slot: slot, order: order, PTE.present | was & PTE.accessed | node)
-    frames[Int(pfn)].flags &= ~FrameFlags.migrating
   }
 
   /// Frees a folio's frames. Its mapping must be gone already.
   func retire(_ pfn: PFN, order: Int, cpu: Int) {
+    if order > 0 { forgetHuge(pfn) }
     let zone = frames[Int(pfn)].flags & FrameFlags.zoneMask
     frames[Int(pfn)].flags = zone
     frames[Int(pfn)].owner = 0
@@ -214,26 +225,7 @@ extension Memory {
     release(pfn, order: order, cpu: cpu)
   }
 
-  // MARK: Splitting and unmapping
-
-  /// Splits an isolated 2 MiB folio and its mapping into 512 base folios (`split_huge_page_to_list`), all of them isolated.
-  public func splitHuge(_ pfn: PFN) {
-    let slot = Int(frames[Int(pfn)].owner)
-    let block = slot >> Page.hugeOrder
-    let entry = table.pmd[block]
-    precondition(order(of: pfn) == Page.hugeOrder && entry != 0)
-    let flags = frames[Int(pfn)].flags & ~FrameFlags.orderMask
-    for i in 0..<Page.perHuge {
-      let p = Int(pfn) + i
-      frames[p].flags = flags
-      frames[p].owner = UInt32(slot + i)
-      table.hot[slot + i] = entry
-      table.frame[slot + i] = PFN(p)
-    }
-    table.pmd[block] = 0
-    vmstat[.thp_split_page] += 1
-    vmstat[.thp_split_pmd] += 1
-  }
+  // MARK: Unmapping
 
   /// Unmaps and frees everything in a range of slots (`munmap`), page tables that become empty included. The range is
   /// a whole region. Returns the base pages that were mapped.
@@ -243,6 +235,8 @@ extension Memory {
     var slot = slots.lowerBound
     while slot < slots.upperBound {
       let block = slot >> Page.hugeOrder
+      // A collapse that is under way gives up.
+      if table.pmd[block] == PTE.collapsing { table.pmd[block] = 0 }
       if table.pmd[block] != 0 {
         releaseMapped(table.frame[slot], slot: slot, order: Page.hugeOrder, cpu: cpu)
         slot += Page.perHuge
@@ -251,22 +245,26 @@ extension Memory {
       }
       // Not 0: present, or a migration entry.
       if table.hot[slot] != 0 {
-        releaseMapped(table.frame[slot], slot: slot, order: 0, cpu: cpu)
+        zapPage(slot: slot, cpu: cpu)
         pages += 1
       }
       slot += 1
     }
     var block = slots.lowerBound >> Page.hugeOrder
     while block << Page.hugeOrder < slots.upperBound {
-      if table.tablePage[block] != 0 {
-        let pfn = table.tablePage[block]
-        table.tablePage[block] = 0
-        frames[Int(pfn)].flags &= FrameFlags.zoneMask
-        release(pfn, order: 0, cpu: cpu)
-      }
+      releaseTablePage(block: block, cpu: cpu)
       block += 1
     }
     return pages
+  }
+
+  /// Frees a block's page table, if it has one. Nothing of the block may be mapped.
+  func releaseTablePage(block: Int, cpu: Int) {
+    let pfn = table.tablePage[block]
+    guard pfn != 0 else { return }
+    table.tablePage[block] = 0
+    frames[Int(pfn)].flags &= FrameFlags.zoneMask
+    release(pfn, order: 0, cpu: cpu)
   }
 
   /// Takes a folio's mapping away and frees it. One that is isolated, be it under migration, is freed by whoever holds
@@ -276,6 +274,11 @@ extension Memory {
     if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: order) }
     setEntry(slot: slot, order: order, 0)
     table.frame[slot] = 0
+    releaseUnmapped(pfn, order: order, cpu: cpu)
+  }
+
+  /// Frees a folio whose last mapping is gone, unless it is isolated.
+  func releaseUnmapped(_ pfn: PFN, order: Int, cpu: Int) {
     guard frames[Int(pfn)].flags & (FrameFlags.onLRU | FrameFlags.inBatch) != 0 else {
       frames[Int(pfn)].flags |= FrameFlags.orphaned
       return
@@ -356,7 +359,7 @@ extension Memory {
           let node: UInt16 = 1 << UInt16(entry & PTE.nodeMask)
           if entry & PTE.hint == PTE.present && skippedNodes & node == 0 && !(isFile && isDirty(slot: slot)) {
             table.hot[slot] = entry | PTE.special
-            if tiering && topTier & node == 0 { cold[Int(table.frame[slot])].stamp = stamp }
+            if tiering && topTier & node == 0 { cold[Int(head(of: table.frame[slot]))].stamp = stamp }
             updates += 1
           }
           slot += 1

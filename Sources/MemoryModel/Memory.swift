@@ -84,6 +84,11 @@ public final class Memory {
   let lruAdd: UnsafeMutablePointer<LRUBatch>
   let activation: UnsafeMutablePointer<LRUBatch>
 
+  /// Deferred split queues by node; their entries are the second frames of the folios.
+  let splitQueues: UnsafeMutablePointer<FrameList>
+  /// 2 MiB folios that are mapped page by page.
+  var pageMappedFolios = 0
+
   /// Pages on each node's lists as of the last flush of the statistics.
   var listStats: [Int]
 
@@ -155,6 +160,8 @@ public final class Memory {
     }
     nodeCount = layouts.count
     listStats = [Int](repeating: 0, count: layouts.count * LRUList.allCases.count)
+    splitQueues = .allocate(capacity: nodeCount)
+    splitQueues.initialize(repeating: FrameList(), count: nodeCount)
     nodes = .allocate(capacity: nodeCount)
     for (id, plan) in nodePlans.enumerated() {
       let lru = UnsafeMutablePointer<FrameList>.allocate(capacity: LRUList.allCases.count)
@@ -197,6 +204,7 @@ public final class Memory {
     }
     zones.deallocate()
     nodes.deallocate()
+    splitQueues.deallocate()
     for list in zonelists { list.deallocate() }
     zonelists.deallocate()
     for cpu in 0..<cpuCount {

@@ -20,6 +20,10 @@ public enum PTE {
   public static let nodeMask: UInt8 = 0x0F
 
   public static let hint: UInt8 = present | special
+
+  /// The 2 MiB entry over a block that is being collapsed: no access gets through, and the base pages' entries are below it. A
+  /// migration entry never has the dirty bit.
+  static let collapsing: UInt8 = special | dirty
 }
 
 /// The page table of all processes: their virtual pages are dense slots of one table, each region starting at a multiple

@@ -16,7 +16,10 @@ public enum VMEvent: Int, CaseIterable, Sendable {
   case numa_pte_updates, numa_huge_pte_updates, numa_hint_faults, numa_hint_faults_local, numa_pages_migrated
   case pgmigrate_success, pgmigrate_fail
   case thp_migration_success, thp_migration_fail, thp_migration_split
-  case thp_fault_alloc, thp_fault_fallback, thp_split_page, thp_split_pmd
+  case thp_fault_alloc, thp_fault_fallback
+  case thp_collapse_alloc, thp_collapse_alloc_failed
+  case thp_scan_exceed_none_pte, thp_scan_exceed_swap_pte, thp_scan_exceed_share_pte
+  case thp_split_page, thp_split_page_failed, thp_deferred_split_page, thp_split_pmd
   case compact_migrate_scanned, compact_free_scanned, compact_isolated, compact_stall, compact_fail, compact_success
   case compact_daemon_wake, compact_daemon_migrate_scanned, compact_daemon_free_scanned
   case oom_kill

@@ -143,6 +143,9 @@ public struct Node {
   public internal(set) var anonCost = 0
   public internal(set) var fileCost = 0
 
+  /// Scans of the deferred split queue that earlier reclaim passes left undone (the shrinker's nr_deferred).
+  public internal(set) var deferredSplitScans = 0
+
   /// What kswapd was asked for; read and reset when it runs.
   public var kswapdOrder = 0
   public var kswapdHighest: ZoneKind?

@@ -12,7 +12,8 @@ extension MigrationJob {
     moveIndex = 0
   }
 
-  /// Unmaps the next folio that can be taken: anonymous ones. A page of a file is left to migrate_pages, and so is all the rest once
+  /// Unmaps the next folio that can be taken: anonymous ones. A page of a file is left to migrate_pages, a 2 MiB folio that is partly
+  /// mapped is too, and so is all the rest once
   /// the target node has no page. The one that found none is not counted as failed, which the original does although it is tried
   /// again.
   ///
@@ -22,7 +23,7 @@ extension MigrationJob {
     while pendingIndex < pending.count {
       let old = pending[pendingIndex]
       pendingIndex += 1
-      if memory.isFile(old) {
+      if memory.isFile(old) || memory.isPageMapped(old) && memory.mappedPages(of: old) > 0 {
         serial.append(old)
         continue
       }

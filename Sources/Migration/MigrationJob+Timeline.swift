@@ -23,13 +23,15 @@ extension MigrateCaller {
     switch self {
     case .kswapd(let node): node
     case .kcompactd(let node): MigrateCaller.firstKcompactd + node
+    case .khugepaged: MigrateCaller.khugepagedTrack
     case .sysctl: MigrateCaller.sysctlTrack
     case .task(let task, let thread): MigrateCaller.firstTask + task << 12 + thread
     }
   }
 
   static let firstKcompactd = 1 << 8
-  static let sysctlTrack = 1 << 9
+  static let khugepagedTrack = 1 << 9
+  static let sysctlTrack = khugepagedTrack + 1
   /// Nodes are up to 16, and threads of a task up to 1024 CPUs' worth.
   static let firstTask = 1 << 12
 
@@ -37,10 +39,10 @@ extension MigrateCaller {
   public init(track: Int) {
     if track < MigrateCaller.firstKcompactd {
       self = .kswapd(node: track)
-    } else if track < MigrateCaller.sysctlTrack {
+    } else if track < MigrateCaller.khugepagedTrack {
       self = .kcompactd(node: track - MigrateCaller.firstKcompactd)
     } else if track < MigrateCaller.firstTask {
-      self = .sysctl
+      self = track == MigrateCaller.khugepagedTrack ? .khugepaged : .sysctl
     } else {
       let rest = track - MigrateCaller.firstTask
       self = .task(rest >> 12, thread: rest & 0xFFF)

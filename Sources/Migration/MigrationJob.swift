@@ -187,7 +187,7 @@ public final class MigrationJob {
 
   /// The unmap phase of one batch: folios until their pages reach 512, the folio that crosses included.
   private func unmapBatch(now: Picoseconds, cpu: Int) -> Picoseconds? {
-    guard pendingIndex < pending.count, !outOfMemory || isSplitPass else { return finishPass(now: now, cpu: cpu) }
+    guard pendingIndex < pending.count, !outOfMemory else { return finishPass(now: now, cpu: cpu) }
     unmapped.removeAll(keepingCapacity: true)
     moveIndex = 0
     baseInBatch = false
@@ -199,8 +199,9 @@ public final class MigrationJob {
       let size = memory.pages(of: old)
       if takeFreed(old, cpu: cpu) { continue }
       pages += size
+      if splitsFirst(old, time: &time) { continue }
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
-        if noTarget(for: old) { continue }
+        if noTarget(for: old, time: &time) { continue }
         outOfMemory = true
         break
       }
@@ -270,14 +271,15 @@ public final class MigrationJob {
     return time
   }
 
-  /// The list is through: the splits get their pass, then the call ends.
+  /// The list is through: the splits get their pass, unless a page found no room, then the call ends.
   private func finishPass(now: Picoseconds, cpu: Int) -> Picoseconds? {
     while pendingIndex < pending.count {
       // Not tried after the target ran out: given back, not counted as failed.
       leftovers.append(pending[pendingIndex])
       pendingIndex += 1
     }
-    if !splits.isEmpty && !isSplitPass {
+    if outOfMemory { leftovers.append(contentsOf: splits) }
+    if !splits.isEmpty && !isSplitPass && !outOfMemory {
       isSplitPass = true
       swap(&pending, &splits)
       splits.removeAll(keepingCapacity: true)
@@ -297,11 +299,13 @@ public final class MigrationJob {
       let old = pending[pendingIndex]
       pendingIndex += 1
       if takeFreed(old, cpu: cpu) { continue }
+      if splitsFirst(old, time: &time) {
+        insertSplits()
+        continue
+      }
       guard let new = allocateTarget(order: memory.order(of: old), cpu: cpu, time: &time) else {
-        if noTarget(for: old) {
-          // A split folio's pages are tried in its place, in the same pass.
-          pending.insert(contentsOf: splits, at: pendingIndex)
-          splits.removeAll(keepingCapacity: true)
+        if noTarget(for: old, time: &time) {
+          insertSplits()
           continue
         }
         leftovers.append(contentsOf: pending[pendingIndex...])
@@ -322,6 +326,12 @@ public final class MigrationJob {
     }
     end(now: now, cpu: cpu)
     return time > 0 ? time : nil
+  }
+
+  /// A split folio's pages are tried in its place, in the same pass.
+  private func insertSplits() {
+    pending.insert(contentsOf: splits, at: pendingIndex)
+    splits.removeAll(keepingCapacity: true)
   }
 
   private func remapPage(cpu: Int) -> Picoseconds? {
@@ -369,14 +379,10 @@ public final class MigrationJob {
   }
 
   /// No destination for `old`. True if the call can go on: a 2 MiB folio was split (never for promotion).
-  private func noTarget(for old: PFN) -> Bool {
+  private func noTarget(for old: PFN, time: inout Picoseconds) -> Bool {
     let pages = memory.pages(of: old)
     if pages > 1 && reason != .numaMisplaced {
-      memory.splitHuge(old)
-      // 5.13 counts a 2 MiB folio as failed only when it could not be split.
-      if memory.rules.migratesInBatches { hugeFailed += 1 }
-      hugeSplit += 1
-      for i in 0..<pages { splits.append(old + PFN(i)) }
+      split(old, time: &time)
       return true
     }
     ranOutOfMemory = true
@@ -385,6 +391,26 @@ public final class MigrationJob {
     if memory.rules.isTPP { memory.vmstat[.pgmigrate_fail_nomem] += pages }
     leftovers.append(old)
     return false
+  }
+
+  /// Splits a 2 MiB folio that is partly mapped, before anything else is done with it, whatever the reason. 5.13 moves it whole; that
+  /// is left out.
+  private func splitsFirst(_ old: PFN, time: inout Picoseconds) -> Bool {
+    guard memory.isPageMapped(old) else { return false }
+    split(old, time: &time)
+    return true
+  }
+
+  /// Splits a 2 MiB folio; its pages are to be tried by themselves.
+  private func split(_ old: PFN, time: inout Picoseconds) {
+    let pages = memory.pages(of: old)
+    memory.splitHuge(old)
+    spend(costs.splitHuge, .unmap)
+    time += costs.splitHuge
+    // 5.13 counts a 2 MiB folio as failed only when it could not be split.
+    if memory.rules.migratesInBatches { hugeFailed += 1 }
+    hugeSplit += 1
+    for i in 0..<pages { splits.append(old + PFN(i)) }
   }
 
   /// A folio that was unmapped since it was isolated is freed here and counts as moved ("freed from under us").

@@ -47,6 +47,7 @@ public enum MigrateStage: Int, CaseIterable, Sendable {
 public enum MigrateCaller: Hashable, Sendable {
   case kswapd(node: Int)
   case kcompactd(node: Int)
+  case khugepaged
   /// Whoever wrote vm.compact_memory.
   case sysctl
   /// A thread of the workload's tasks: their number, from 0, and the thread's within the task.

@@ -10,7 +10,7 @@ enum ComparisonScope {
     let memory = result.memory
     var reasons: [String] = []
     if memory.rules != .v7_1 {
-      if memory.vmstat[.thp_fault_alloc] > 0 { reasons.append("huge pages") }
+      if memory.vmstat[.thp_fault_alloc] + memory.vmstat[.thp_collapse_alloc] > 0 { reasons.append("huge pages") }
       if memory.nodeCount > 2 { reasons.append("\(memory.nodeCount) nodes") }
       if memory.cpuCount > 2 { reasons.append("\(memory.cpuCount) CPUs") }
     }

@@ -10,6 +10,7 @@ public enum MigrateTraceText {
   /// Ids that the lines name: kswapd of node N has 60 + N, its kcompactd 80 + N, the threads of the tasks 1000 and up, in the workload's order.
   static let firstKswapd = 60
   static let firstKcompactd = 80
+  static let khugepagedPid = 96
   static let sysctlPid = 999
   static let firstTask = 1000
 
@@ -41,6 +42,7 @@ public enum MigrateTraceText {
     switch record.caller {
     case .kswapd(let node): (comm, pid) = ("kswapd\(node)", firstKswapd + node)
     case .kcompactd(let node): (comm, pid) = ("kcompactd\(node)", firstKcompactd + node)
+    case .khugepaged: (comm, pid) = ("khugepaged", khugepagedPid)
     case .sysctl: (comm, pid) = ("sysctl", sysctlPid)
     case .task(let index, let thread):
       comm = String(tasks[index].name.prefix(15))

@@ -206,10 +206,17 @@ public struct RunJSON {
         ("kswapd_cpu_time_ps", .integer(node < result.kswapdTime.count ? result.kswapdTime[node] : 0)),
       ])
     }
-    return .object([
+    var fields: [(String, JSONValue)] = [
       ("nodes", .list(nodes)), ("cpu_busy_ps", .integers(result.cpuBusy)),
       ("context_switches", .integer(result.contextSwitches)),
-    ])
+    ]
+    if !result.kernelThreads.isEmpty {
+      let threads: [JSONValue] = result.kernelThreads.map {
+        .object([("name", .string($0.name)), ("cpu_time_ps", .integer($0.cpuTime))])
+      }
+      fields.append(("kernel_threads", .list(threads)))
+    }
+    return .object(fields)
   }
 }
 

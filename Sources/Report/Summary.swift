@@ -19,9 +19,10 @@ public struct Summary {
 
   /// The whole text.
   public var text: String {
-    [head, time, placement, shapes, stages, CopyText(copy: result.copy).table, stalls, accesses, notes].filter {
-      !$0.isEmpty
-    }.joined(separator: "\n")
+    [head, time, placement, shapes, stages, hugePages, CopyText(copy: result.copy).table, stalls, accesses, notes]
+      .filter {
+        !$0.isEmpty
+      }.joined(separator: "\n")
   }
 
   // MARK: Head
@@ -122,6 +123,25 @@ public struct Summary {
     }
     let all = trace.stageTime.reduce(0) { $0 + $1.reduce(0, +) }
     return text + "  copying is \(Decimal.span(trace.copyTime)), \(Decimal.percent(trace.copyTime, of: all)) of it\n"
+  }
+
+  /// What became of 2 MiB pages after their first touch; empty where nothing did.
+  private var hugePages: String {
+    func v(_ event: VMEvent) -> Int { result.memory.vmstat[event] }
+    var lines: [String] = []
+    if v(.thp_collapse_alloc) + v(.thp_collapse_alloc_failed) > 0 {
+      let time = result.kernelThreads.reduce(0) { $0 + ($1.name == "khugepaged" ? $1.cpuTime : 0) }
+      lines.append(
+        "khugepaged found a block for \(Decimal.grouped(v(.thp_collapse_alloc))) ranges and none for "
+          + "\(Decimal.grouped(v(.thp_collapse_alloc_failed))), and used \(Decimal.span(time)) of CPU time")
+    }
+    if v(.thp_deferred_split_page) > 0 {
+      let left = (0..<result.memory.nodeCount).reduce(0) { $0 + result.memory.deferredSplits(node: $1).partlyMapped }
+      lines.append(
+        "\(Decimal.grouped(v(.thp_deferred_split_page))) were unmapped in part, \(Decimal.grouped(left)) of them wait to be split; "
+          + "\(Decimal.grouped(v(.thp_split_page))) were split")
+    }
+    return lines.isEmpty ? "" : "huge pages\n" + lines.map { "  \($0)\n" }.joined()
   }
 
   private var stalls: String {

@@ -10,6 +10,8 @@ extension VMEvent {
     if isTPPOnly { return rules.isTPP }
     switch self {
     case .pgpromote_success: return !rules.isTPP
+    case .thp_scan_exceed_none_pte, .thp_scan_exceed_swap_pte, .thp_scan_exceed_share_pte:
+      return rules.countsCollapseLimits
     case .pgpromote_candidate_nrl: return rules.countsUnlimitedCandidates
     default: return true
     }

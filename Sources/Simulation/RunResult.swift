@@ -118,6 +118,12 @@ public struct ProcessResult: Sendable {
   public var scanPasses: Int
 }
 
+/// A kernel thread.
+public struct KernelThreadResult: Sendable, Equatable {
+  public var name: String
+  public var cpuTime: Picoseconds
+}
+
 /// A finished run.
 public struct RunResult {
   public var workload: String
@@ -134,6 +140,8 @@ public struct RunResult {
   public var memory: Memory
   /// CPU time of each kswapd, by node.
   public var kswapdTime: [Picoseconds]
+  /// The other kernel threads that used any, in the order of their start; workers of copies count as copies.
+  public var kernelThreads: [KernelThreadResult]
   public var cpuBusy: [Picoseconds]
   public var contextSwitches: Int
   public var copy: CopySummary

@@ -59,6 +59,7 @@ extension Simulation {
     space.regions.append(
       MappedRegion(region: region, slots: slots(of: region, in: space), isFile: r.kind == .file, advice: r.hugePages))
     space.regions.sort { $0.slots.lowerBound < $1.slots.lowerBound }
+    updateKhugepaged()
   }
 
   func unmap(region: Int, in space: AddressSpace, cpu: Int) {
@@ -70,9 +71,18 @@ extension Simulation {
 
   func punch(_ punch: PunchSpec, in space: AddressSpace, cpu: Int) {
     let range = slots(of: punch.region, in: space)
+    // Pages that follow each other go in one call.
+    var run = range.lowerBound..<range.lowerBound
+    func free() { space.rss -= memory.unmapPart(slots: run, cpu: cpu) }
     punch.forEachFreedPage(of: range.count) { page in
-      if memory.unmapPage(slot: range.lowerBound + page, cpu: cpu) { space.rss -= 1 }
+      let slot = range.lowerBound + page
+      if slot != run.upperBound {
+        free()
+        run = slot..<slot
+      }
+      run = run.lowerBound..<(slot + 1)
     }
+    free()
   }
 
   func snap(region: Int, in space: AddressSpace, now: Picoseconds) {
@@ -90,21 +100,6 @@ extension Simulation {
 
   /// CPU time of a snap (cost.snap_page).
   func snapCost(region: Int) -> Picoseconds { spec.regions[region].pages * costs.snapPage }
-
-  /// Whether a first touch of this slot tries for a huge page.
-  func wantsHuge(_ region: MappedRegion, slot: Int) -> Bool {
-    guard !region.isFile, hugePages.enabled != .never || region.advice == .always else { return false }
-    switch region.advice {
-    case .never: return false
-    case .always: break
-    case .madvise: if hugePages.enabled == .never { return false }
-    case .systemDefault: if hugePages.enabled != .always { return false }
-    }
-    let start = slot & ~(Page.perHuge - 1)
-    guard region.slots.lowerBound <= start, start + Page.perHuge <= region.slots.upperBound else { return false }
-    // A block that has a page table has, or had, base pages.
-    return memory.table.tablePage[start >> Page.hugeOrder] == 0
-  }
 
   // MARK: Knobs
 
@@ -165,6 +160,11 @@ extension Simulation {
     memory.demotionEnabled = reclaim.demotionEnabled
     scanner.knobs = balancing
     policy.knobs = balancing
+    let wakesKhugepaged: Set = [
+      "mm.transparent_hugepage.enabled", "mm.transparent_hugepage.khugepaged.scan_sleep_millisecs",
+      "mm.transparent_hugepage.khugepaged.alloc_sleep_millisecs",
+    ]
+    updateKhugepaged(wakes: writes.contains(where: wakesKhugepaged.contains))
     for kswapd in kswapds { kswapd.apply(knobs: reclaim, runningCPUs: runningCPUs) }
     if memory.rules.isTPP {
       // The flag is set by 2, or by 1 with a single top-tier node, and never cleared again; the mark is computed when a

@@ -31,13 +31,13 @@ extension Simulation {
   }
 
   /// A kernel thread that waits to be woken; on the CPUs of `node`, or anywhere.
-  private func addKernelThread(_ name: String, _ task: any KernelTask, node: Int?) -> ModelThread {
+  func addKernelThread(_ name: String, _ task: any KernelTask, node: Int? = nil) -> ModelThread {
     let own = node.map { memory.nodes[$0].cpus } ?? 0..<0
     let thread = ModelThread(
       id: threads.count, name: name, body: KernelThread(task: task, simulation: self),
       allowed: (0..<hardware.cpus).map { own.isEmpty || own.contains($0) }, isKernel: true)
     thread.state = .waiting
-    threads.append(thread)
+    addKernelThread(thread)
     return thread
   }
 
@@ -45,6 +45,7 @@ extension Simulation {
   func applyCompactionKnobs(writes: [String]) {
     compaction = tree[CompactionKnobs.self]
     memory.extfragThreshold = compaction.extfragThreshold
+    khugepaged?.source.apply(knobs: compaction, reclaim: reclaim, runningCPUs: runningCPUs)
     for (task, _) in kcompactds {
       task.apply(knobs: compaction, runningCPUs: runningCPUs)
       if writes.contains("vm.compaction_proactiveness"), now > 0 { task.checkSoon(now: now) }
@@ -55,7 +56,7 @@ extension Simulation {
   private func compactMemory() {
     if memoryCompaction == nil {
       let task = MemoryCompaction(memory: memory, zones: makeZoneCompactor(caller: .sysctl))
-      memoryCompaction = (task, addKernelThread("sysctl", task, node: nil))
+      memoryCompaction = (task, addKernelThread("sysctl", task, ))
     }
     guard let (task, thread) = memoryCompaction else { return }
     task.apply(knobs: compaction, runningCPUs: runningCPUs)

@@ -25,12 +25,15 @@ public struct TimelineResult {
   public var queues: [[Int]]
   public var engines: [Int]
 
+  private func kernelThread(named name: String) -> Int { threads.firstIndex { $0.isKernel && $0.name == name } ?? 0 }
+
   /// The thread that a call's caller is.
   public func thread(of caller: MigrateCaller) -> Int {
     switch caller {
     case .kswapd(let node): node
     case .kcompactd(let node): firstKcompactd + node
-    case .sysctl: threads.firstIndex { $0.name == "sysctl" && $0.isKernel } ?? 0
+    case .khugepaged: kernelThread(named: "khugepaged")
+    case .sysctl: kernelThread(named: "sysctl")
     case .task(let task, let thread): (firstThread.indices.contains(task) ? firstThread[task] : 0) + thread
     }
   }

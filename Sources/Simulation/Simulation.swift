@@ -3,6 +3,7 @@
 
 import Compaction
 import Events
+import HugePages
 import Machine
 import MemoryModel
 import Migration
@@ -45,6 +46,9 @@ public final class Simulation {
   var kcompactds: [(task: Kcompactd, thread: ModelThread)] = []
   /// Who carries out writes of vm.compact_memory; made at the first.
   var memoryCompaction: (MemoryCompaction, ModelThread)?
+  /// khugepaged, once there is anything for it to do.
+  var khugepaged: (task: Khugepaged, source: CompactingSource, thread: ModelThread)?
+  private(set) var areThreadsMade = false
   var programs: [TaskProgram] = []
   var spaces: [AddressSpace] = []
   /// Threads that wait for a page under migration.
@@ -167,6 +171,8 @@ public final class Simulation {
     try makeTasks(inputs)
     makeKcompactds()
     applyCompactionKnobs(writes: [])
+    areThreadsMade = true
+    updateKhugepaged()
   }
 
   // MARK: Construction of threads
@@ -186,6 +192,12 @@ public final class Simulation {
       threads.append(thread)
       kswapdThreads.append(thread)
     }
+  }
+
+  /// Adds a kernel thread that begins in the middle of the run, or behind the tasks' threads.
+  func addKernelThread(_ thread: ModelThread) {
+    threads.append(thread)
+    wakeTimes.append(thread.wakeTime)
   }
 
   private func makeTasks(_ inputs: TraceInputs) throws(RunError) {
@@ -461,7 +473,12 @@ public final class Simulation {
       samples: sampler.samples, heat: sampler.heat.map, snaps: snaps,
       stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
-      kswapdTime: kswapdThreads.map(\.cpuTime), cpuBusy: scheduler.cpus.map(\.busyTime),
+      kswapdTime: kswapdThreads.map(\.cpuTime),
+      kernelThreads: (kcompactds.map(\.thread) + [khugepaged?.thread, memoryCompaction?.1].compactMap { $0 }).filter {
+        $0.cpuTime > 0
+      }.map {
+        KernelThreadResult(name: $0.name, cpuTime: $0.cpuTime)
+      }, cpuBusy: scheduler.cpus.map(\.busyTime),
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
       isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })

@@ -40,6 +40,8 @@ public final class HintFaultPolicy {
     let node = memory.node(of: folio)
     let pages = memory.pages(of: folio)
     faults = 1
+    // 5.13 does not look further at a page of a 2 MiB folio that is mapped page by page.
+    if memory.rules.isTPP && memory.isPageMapped(folio) { return restore(slot) }
     memory.vmstat[.numa_hint_faults] += 1
     if node == cpuNode { memory.vmstat[.numa_hint_faults_local] += 1 }
 
@@ -163,9 +165,11 @@ public final class HintFaultPolicy {
     return .promote(folio: folio, node: target)
   }
 
-  /// Accounts a promotion that `job` has carried out: counters on success, the old mapping on failure.
+  /// Accounts a promotion that `job` has carried out: counters on success, the old mapping on failure. Of a folio that had to be split
+  /// both can be true.
   public func finishPromotion(job: MigrationJob, slot: Int, from node: Int, to target: Int) {
     let pages = job.nrSucceeded
+    for folio in job.leftovers { memory.putBack(folio) }
     if pages > 0 {
       memory.vmstat[.numa_pages_migrated] += pages
       let crossesTiers = !memory.isTopTier(node) && memory.isTopTier(target)
@@ -179,7 +183,6 @@ public final class HintFaultPolicy {
       }
       return
     }
-    for folio in job.leftovers { memory.putBack(folio) }
     memory.unprotect(slot: slot)
   }
 }

@@ -57,7 +57,7 @@ extension Fidelity {
 
     ## Not compared
 
-    Huge pages (no compaction and no khugepaged yet), speed, `kernel.rules = v7.1` (code reading only), machines of more than
+    Huge pages, speed, `kernel.rules = v7.1` (code reading only), machines of more than
     two nodes.
 
     """

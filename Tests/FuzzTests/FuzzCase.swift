@@ -29,12 +29,13 @@ struct FuzzCase: CustomStringConvertible {
 
   init(seed: UInt64) {
     self.seed = seed
-    // Copies draw from a generator of their own, so that a seed's machine and workload stay what they were.
+    // Copies, compaction and huge pages draw from generators of their own, so that a seed's machine and workload stay what they were.
     var maker = FuzzMaker(
-      random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed), compaction: FuzzCompaction(seed: seed))
+      random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed), compaction: FuzzCompaction(seed: seed),
+      huge: FuzzHugePages(seed: seed))
     maker.makeMachine()
     maker.makeKnobs()
-    maker.writes += maker.copies.writes + maker.compaction.writes
+    maker.writes += maker.copies.writes + maker.compaction.writes + maker.huge.writes
     workload = maker.makeWorkload()
     writes = maker.writes
     hasOneNode = maker.nodes == 1
@@ -46,6 +47,7 @@ private struct FuzzMaker {
   var random: SplitMix64
   var copies: FuzzCopies
   var compaction: FuzzCompaction
+  var huge: FuzzHugePages
   var writes: [String] = []
   var nodes = 2
   var cpus = 1
@@ -323,6 +325,6 @@ private struct FuzzMaker {
       "debug.sched.numa_balancing.hot_threshold_ms: \(number(1...3000))",
       "mm.transparent_hugepage.enabled: \(one(of: ["never", "madvise", "always"]))",
     ])
-    return copies.knobWrite() ?? compaction.knobWrite() ?? drawn
+    return copies.knobWrite() ?? compaction.knobWrite() ?? huge.knobWrite() ?? drawn
   }
 }

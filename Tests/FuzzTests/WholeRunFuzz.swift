@@ -118,8 +118,7 @@ import Workload
     var mapped = 0
     var slot = 0
     while slot < memory.table.pages {
-      let entry = memory.entry(slot: slot)
-      mapped += entry & PTE.hint == 0 ? 0 : 1
+      mapped += memory.isMapped(slot: slot) ? 1 : 0
       slot += 1
     }
     let resident = result.processes.reduce(idlePages) { $0 + $1.pages }
@@ -233,7 +232,8 @@ import Workload
     #expect(waits > 0)
     for event: VMEvent in [
       .pgdemote_kswapd, .pgdemote_direct, .pgpromote_success, .pgpromote_tried, .pgmigrate_fail, .thp_migration_success,
-      .thp_migration_split, .thp_fault_fallback, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
+      .thp_migration_split, .thp_fault_fallback, .thp_split_pmd, .thp_deferred_split_page, .thp_split_page,
+      .thp_collapse_alloc, .thp_scan_exceed_none_pte, .numa_huge_pte_updates, .pgmajfault, .pgactivate, .pgrefill,
     ] {
       #expect(reached[event.rawValue] > 0, "no run has \(event.name)")
     }

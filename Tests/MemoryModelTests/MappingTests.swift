@@ -60,10 +60,8 @@ import Units
     #expect(memory.findFaults() == [])
   }
 
-  @Test func pagesOfAHugePageAreNotPunched() {
+  @Test func unmappedPagesAreNotPunched() {
     let memory = makeMemory([8192])
-    #expect(memory.mapHuge(slot: 0, isWrite: true, node: 0, cpu: 0))
-    #expect(!memory.unmapPage(slot: 5, cpu: 0))
     #expect(!memory.unmapPage(slot: 600, cpu: 0))
     memory.mapPages(600..<601)
     #expect(memory.unmapPage(slot: 600, cpu: 0))
@@ -224,7 +222,7 @@ import Units
       let slot = random.below(8192)
       let cpu = random.below(2)
       let block = slot & ~511
-      switch random.below(100) {
+      switch random.below(106) {
       case 0..<70:
         if memory.entry(slot: slot) == 0 {
           let isFile = block % 1024 == 0
@@ -247,6 +245,37 @@ import Units
           if !memory.releaseOrphan(page, cpu: cpu) { memory.putBack(page) }
         }
       case 96: memory.drainAllPerCPULists()
+      case 100..<103:
+        let limits = CollapseLimits(none: random.below(512), swapped: 64)
+        let isFile = block % 1024 == 0
+        if !isFile, let new = memory.allocate(order: 9, node: slot & 1, cpu: cpu, policy: .promotion) {
+          memory.holdHugeBlock(new)
+          guard let range = memory.beginCollapse(block: block >> 9, limits: limits).range else {
+            memory.release(new, order: 9, cpu: cpu)
+            break
+          }
+          // Now and then the range is unmapped, or given up, in between.
+          if random.below(4) == 0, memory.unmapPage(slot: slot, cpu: cpu) { mapped -= 1 }
+          memory.copyContent(of: range, to: new)
+          if random.below(4) > 0, memory.isCollapsing(range) {
+            memory.finishCollapse(range, to: new, cpu: cpu)
+            mapped += range.holes
+          } else {
+            memory.abandonCollapse(range, cpu: cpu)
+            memory.release(new, order: 9, cpu: cpu)
+          }
+        }
+      case 103: _ = memory.shrinkDeferredSplits(node: 0, priority: random.below(3), cpu: cpu)
+      case 104: mapped -= memory.unmapPart(slots: slot..<min(slot + random.below(600), 8192), cpu: cpu)
+      case 105:
+        // A folio that nobody maps any more is not split.
+        if let i = isolated.firstIndex(where: {
+          memory.order(of: $0) > 0 && memory.frames[Int($0)].flags & FrameFlags.orphaned == 0
+        }) {
+          let page = isolated.remove(at: i)
+          memory.splitHuge(page)
+          isolated += (0..<512).map { page + PFN($0) }
+        }
       case 97: memory.drainLRUBatches(cpu: cpu)
       case 98:
         _ = memory.shrinkActiveList(node: 0, list: .inactiveAnon, wanted: 32, highest: .movable, cpu: cpu)

@@ -248,6 +248,53 @@ import Units
     #expect(bench.memory.findFaults() == [])
   }
 
+  /// A slow node at its min mark has neither a block nor pages: the huge page is split, and its pages stay.
+  @Test(arguments: [KernelRules.v6_12, .v7_1])
+  func demotionToANodeAtItsMinMarkLeavesTheSplitPages(rules: KernelRules) {
+    let bench = Bench(rules, pages: [8192, 1536])
+    bench.mapHuge(0)
+    while bench.memory.allocate(order: 0, node: 1, cpu: 0, policy: .promotion) != nil {}
+    bench.memory.anyWakePending = false
+    bench.start(slots: [0])
+    bench.finish()
+    #expect(bench.memory.vmstat[.thp_migration_split] == 1 && bench.memory.vmstat[.thp_migration_fail] == 1)
+    #expect(bench.memory.vmstat[.thp_split_page] == 1 && bench.memory.vmstat[.pgmigrate_success] == 0)
+    // The first single page ends the call, and wakes the slow node's kswapd.
+    #expect(bench.memory.vmstat[.pgmigrate_fail] == 1)
+    #expect(bench.memory.nodes[1].kswapdWakePending)
+    #expect(bench.job.leftovers.count == 512)
+    bench.putBackLeftovers()
+    #expect((0..<512).allSatisfy { bench.node(of: $0) == 0 })
+  }
+
+  /// Pages that a folio has lost, when it is migrated.
+  @Test(arguments: KernelRules.allCases, [MigrateReason.demotion, .numaMisplaced])
+  func aPartlyMappedFolioIsSplitFirst(rules: KernelRules, reason: MigrateReason) {
+    let bench = Bench(rules, pages: [8192, 8192])
+    bench.mapHuge(0)
+    #expect(bench.memory.unmapPart(slots: 100..<112, cpu: 0) == 12)
+    bench.start(slots: [0], reason: reason)
+    while bench.step() != nil { #expect(bench.memory.findFaults() == []) }
+    #expect(bench.job.leftovers == [] && bench.memory.residency(slots: 0..<512) == [0, 500])
+    // Pages that nothing maps are freed, and count as moved.
+    #expect(bench.job.nrSucceeded == 512)
+    #expect(bench.memory.vmstat[.thp_migration_split] == 1 && bench.memory.vmstat[.thp_split_page] == 1)
+    #expect(bench.memory.deferredSplits(node: 0) == (0, 0))
+    #expect(bench.memory.nodes[0].isolated == 0 && bench.memory.findFaults() == [])
+  }
+
+  @Test func theConcurrentCallLeavesPartlyMappedFoliosToTheOther() {
+    let bench = Bench(.tpp2021, pages: [8192, 8192])
+    bench.mapHuge(0)
+    bench.mapHuge(512)
+    #expect(bench.memory.unmapPart(slots: 0..<12, cpu: 0) == 12)
+    bench.start(slots: [12, 512], isConcurrent: true)
+    bench.finish()
+    #expect(bench.memory.residency(slots: 0..<1024) == [0, 1012])
+    #expect(bench.memory.isHuge(slot: 512) && bench.memory.vmstat[.thp_split_page] == 1)
+    #expect(bench.memory.findFaults() == [])
+  }
+
   @Test(arguments: [KernelRules.v6_12, .v7_1])
   func promotionNeverSplits(rules: KernelRules) {
     // Node 1 is where it goes, so that the same fragmented node serves.

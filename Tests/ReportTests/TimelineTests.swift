@@ -357,7 +357,8 @@ import Workload
     timeline.epoch(node: 0, from: 10_000_000, to: 20_000_000, read: 4096, write: 0, free: 99)
     timeline.finish()
     let run = TimelineResult(
-      timeline: timeline, cpus: 1, nodes: 1, threads: [.init(name: "kswapd0", isKernel: true)], firstKcompactd: 0, firstThread: [],
+      timeline: timeline, cpus: 1, nodes: 1, threads: [.init(name: "kswapd0", isKernel: true)], firstKcompactd: 0,
+      firstThread: [],
       queues: [[0]], engines: [1])
     let descriptor =
       #""descriptor":1,"list":7,"bytes":4096,"status":"success","accepted_ps":1200000,"dispatched_ps":1300000,"record_ps":2000000"#

@@ -53,7 +53,7 @@ private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
   private func expectTimesAddUp(
     _ result: RunResult, starts: [Int], sleepsForCopies: Bool = false, hasWorkers: Bool = false, _ comment: Comment
   ) {
-    var used = result.kswapdTime.reduce(0, +)
+    var used = result.kernelThreads.reduce(result.kswapdTime.reduce(0, +)) { $0 + $1.cpuTime }
     for (task, start) in zip(result.tasks, starts) {
       let time = task.totals.time
       let lived = task.threads * (task.end - start * Picoseconds.millisecond)

@@ -63,6 +63,21 @@ private struct Bench {
   func count(_ event: VMEvent) -> Int { memory.vmstat[event] }
 }
 
+@Suite struct PartlyMappedTests {
+  /// The old kernel does not look at a page of a 2 MiB folio that is mapped page by page; later ones promote what is left of it.
+  @Test(arguments: [(KernelRules.tpp2021, false, 0), (.v6_12, true, 1)])
+  func aHintFaultOnAPageOfAHugePage(rules: KernelRules, promotes: Bool, counted: Int) {
+    let bench = Bench(rules)
+    #expect(bench.memory.mapHuge(slot: 0, isWrite: true, node: 1, cpu: 0))
+    #expect(bench.memory.unmapPage(slot: 5, cpu: 0))
+    #expect(bench.scan(0..<512, at: 1000) == 511)
+    #expect(bench.fault(17, at: 1001).promotes == promotes)
+    #expect(bench.count(.numa_hint_faults) == counted)
+    #expect((bench.memory.entry(slot: 17) & PTE.hint == PTE.present) == !promotes)
+    #expect(bench.memory.nodes[1].isolated == (promotes ? 512 : 0))
+  }
+}
+
 @Suite struct ScanTests {
   /// Base pages of so many MiB.
   private static func mib(_ count: Int) -> Int { count << 8 }
