@@ -55,6 +55,10 @@ let package = Package(
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
     .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
 
+    // Real bytes: loops for what the CPU has, threads that share a list.
+    .target(name: "CCopyKernels"),
+    .target(name: "CopyKernels", dependencies: ["CCopyKernels", "PageCopy", "Units"]),
+
     // Input.
     // The C files are for recorded programs and for valgrind: `trace record` hands them out or builds them, and nothing here is linked
     // with them.
@@ -136,6 +140,7 @@ let package = Package(
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
+    .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
