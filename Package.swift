@@ -212,3 +212,26 @@ if Context.environment["PAGEFERRY_FUZZERS"] != nil {
   package.targets.append(
     .executableTarget(name: "pageferry-fuzz", dependencies: ["Trace", "CPlatform"], path: "Tests/Fuzzers/Sources"))
 }
+
+// Sanitizers have to be in everything that is built. PAGEFERRY_ONLY="ATests BTests" leaves these targets and what is below them.
+if let names = Context.environment["PAGEFERRY_ONLY"] {
+  var wanted = Set<String>()
+  var packages = Set<String>()
+  var ahead = names.split(separator: " ").map(String.init)
+  while let name = ahead.popLast() {
+    guard wanted.insert(name).inserted else { continue }
+    for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
+      switch dependency {
+      case .targetItem(let name, _), .byNameItem(let name, _): ahead.append(name)
+      case .productItem(_, let name, _, _): packages.insert(name ?? "")
+      @unknown default: break
+      }
+    }
+  }
+  package.targets.removeAll { !wanted.contains($0.name) }
+  package.products = []
+  package.dependencies.removeAll { dependency in
+    guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
+    return !packages.contains { location.hasSuffix("/\($0)") || location.hasSuffix("/\($0).git") }
+  }
+}

@@ -5,8 +5,6 @@ import CCopyKernels
 /// A part of memory to be copied: `to`, `from` and `bytes`. The two must not overlap.
 public typealias CopyPiece = pf_copy_piece
 
-extension pf_copy_piece: @unchecked Sendable {}
-
 /// A way in which one thread copies a list.
 ///
 /// `nt` kernels store past the caches, as MOVDIR64B does: the old destination is not read, and nothing else is

@@ -12,7 +12,7 @@ import Units
         memory.piece(to: ($0 * 5 % 12) * Page.size, from: ($0 * 7 % 12) * Page.size, bytes: Page.size)
       }
       try kernel.copy(pieces)
-      #expect(memory.firstDifference == nil, "\(count) pages")
+      #expect(memory.isAsExpected, "\(count) pages")
     }
   }
 
@@ -34,7 +34,7 @@ import Units
       at += (bytes + 63) & ~63
     }
     try kernel.copy(pieces)
-    #expect(memory.firstDifference == nil)
+    #expect(memory.isAsExpected)
   }
 
   @Test func namesAreUniqueAndRead() {
@@ -80,6 +80,6 @@ import Units
     let piece = CopyPiece(
       to: memory.to.baseAddress, from: UnsafeRawPointer(memory.from.baseAddress), bytes: Page.size)
     #expect(throws: CopyKernelError.self) { try missing.copy([piece]) }
-    #expect(memory.firstDifference == nil)
+    #expect(memory.isAsExpected)
   }
 }

@@ -82,7 +82,7 @@ private final class Calls: Sendable {
       let shares = try CopyShares(list, places: places, workers: workers, split: split)
       #expect((0..<workers).reduce(0) { $0 + shares.bytes(worker: $1) } == list.bytes)
       try pool.copy(shares, by: .best(destinationUsedNext: false))
-      #expect(memory.firstDifference == nil, "\(list)")
+      #expect(memory.isAsExpected, "\(list)")
     }
   }
 
@@ -91,7 +91,7 @@ private final class Calls: Sendable {
     let memory = TestMemory(bytes: list.bytes)
     let places = (0..<8).map { memory.piece(to: $0 * Page.size, from: $0 * Page.size, bytes: Page.size) }
     try WorkerPool(2).copy(CopyShares(list, places: places, workers: 5, split: .bytes), by: .memcpy)
-    #expect(memory.firstDifference == nil)
+    #expect(memory.isAsExpected)
   }
 
   @Test func placesThatAreNotTheListsAreRefused() throws {

@@ -5,8 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Swift may hand such values to other threads.
+#if __has_attribute(swift_attr)
+#define PF_SENDABLE __attribute__((swift_attr("@Sendable")))
+#else
+#define PF_SENDABLE
+#endif
+
 /// Bytes to move: a page, a folio, or a part of one. Source and destination must not overlap.
-struct pf_copy_piece {
+struct PF_SENDABLE pf_copy_piece {
   void *to;
   const void *from;
   size_t bytes;
