@@ -81,6 +81,10 @@ let package = Package(
     .target(name: "Host", dependencies: ["Units", "CPlatform", "CNuma"]),
     .target(name: "HostMemory", dependencies: ["Host", "Units", "CPlatform", "CNuma", "CHugetlbfs"]),
 
+    .target(
+      name: "CopyBench",
+      dependencies: ["CCopyKernels", "CopyKernels", "HostMemory", "Host", "PageCopy", "Events", "Units"]),
+
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
@@ -125,8 +129,8 @@ let package = Package(
       name: "pageferry",
       dependencies: [
         "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
-        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Host", "HostMemory", "Machine",
-        "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
+        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "CopyBench", "CopyKernels", "DSAConfig", "Host",
+        "HostMemory", "Machine", "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -141,6 +145,8 @@ let package = Package(
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
     .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
+    .testTarget(
+      name: "CopyBenchTests", dependencies: ["CopyBench", "CopyKernels", "HostMemory", "PageCopy", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),

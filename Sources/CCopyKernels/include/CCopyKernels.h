@@ -72,6 +72,21 @@ void pf_store_all(void *to, size_t bytes);
 /// Sends every cache line of `bytes` back to memory and out of the caches: clflushopt, clflush, or nothing. 1 when it did.
 int pf_flush_lines(const void *from, size_t bytes);
 
+/// Reads one word of each of `count` pages of 4 KiB; their sum. Other pages leave the TLBs.
+uint64_t pf_touch_pages(const void *from, size_t count);
+
+/// Writes words that depend on the seed and on their place. `bytes` is a multiple of 8 in all of these.
+void pf_fill_pattern(void *to, size_t bytes, uint64_t seed);
+
+/// Offset of the first byte that `pf_fill_pattern` would write otherwise; `bytes` when there is none.
+size_t pf_check_pattern(const void *from, size_t bytes, uint64_t seed);
+
+/// Writes the complement of each word: no byte is right.
+void pf_complement(void *to, const void *from, size_t bytes);
+
+/// Offset of the first byte that differs; `bytes` when there is none. All are compared.
+size_t pf_first_difference(const void *one, const void *other, size_t bytes);
+
 /// A word that goes up, and those who wait for it.
 struct pf_gate {
   uint32_t turn;
