@@ -146,7 +146,8 @@ let package = Package(
 
     .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
     .testTarget(
-      name: "CopyBenchTests", dependencies: ["CopyBench", "CopyKernels", "HostMemory", "PageCopy", "Units"]),
+      name: "CopyBenchTests",
+      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "HostMemory", "PageCopy", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),

@@ -8,6 +8,22 @@
 #include <immintrin.h>
 #endif
 
+// Sattolo's shuffle (Information Processing Letters, 1986) of the lines' numbers in the lines themselves: one cycle.
+void pf_make_chain(void *to, size_t bytes, uint64_t seed) {
+  size_t lines = bytes / 64;
+  uint64_t *words = to;
+  for (size_t i = 0; i < lines; i++) words[i * 8] = i;
+  uint64_t state = seed;
+  for (size_t i = lines; i-- > 1;) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    size_t other = (size_t)((unsigned __int128)state * i >> 64);
+    uint64_t word = words[i * 8];
+    words[i * 8] = words[other * 8];
+    words[other * 8] = word;
+  }
+  for (size_t i = 0; i < lines; i++) words[i * 8] = (uint64_t)(uintptr_t)(words + words[i * 8] * 8);
+}
+
 const void *pf_chase(const void *start, size_t count) {
   const void *volatile const *at = start;
   for (size_t i = 0; i < count; i++) at = (const void *volatile const *)*at;

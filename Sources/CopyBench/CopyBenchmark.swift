@@ -78,7 +78,7 @@ public struct CopyBenchmark {
     let turns = (plan.subjects.count * plan.caches.count + 1) * plan.rounds * plan.routes.count
     var done = 0
     for route in plan.routes {
-      let arenas = try CopyArenas(from: route.from, to: route.to, size: plan.arena)
+      let arenas = try CopyArenas(from: route.from, to: route.to, size: plan.arena, strangers: plan.strangers)
       for remark in arenas.remarks where !result.remarks.contains(remark) { result.remarks.append(remark) }
       for words in arenas.descriptions where !result.memory.contains(words) { result.memory.append(words) }
       let schedule = turnsOf(route)

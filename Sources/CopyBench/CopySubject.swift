@@ -61,6 +61,8 @@ public struct CopyBenchPlan: Sendable {
   public var rounds: Int
   /// Bytes of an arena, a multiple of 2 MiB.
   public var arena: Int
+  /// Bytes of the pages that drive others out of the TLBs; more pages than any TLB has.
+  public var strangers = 64 << 20
   /// CPUs that copy; the first is the measuring thread's.
   public var cpus: [Int]
 

@@ -61,9 +61,11 @@ private final class MeddlingEngine: CopyEngine {
   static let small = 4 << 20
 
   static func plan(_ engines: [EngineOffer], _ subjects: [CopySubject], rounds: Int = 2) -> CopyBenchPlan {
-    CopyBenchPlan(
+    var plan = CopyBenchPlan(
       engines: engines, subjects: subjects, caches: CacheState.allCases, routes: [CopyRoute(from: 0, to: 1)],
       rounds: rounds, arena: small, cpus: cpus)
+    plan.strangers = 1 << 20
+    return plan
   }
 
   static func offer(_ make: @escaping @Sendable () -> any CopyEngine) -> EngineOffer {

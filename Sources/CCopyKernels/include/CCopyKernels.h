@@ -60,6 +60,9 @@ enum pf_copy_kernel {
 /// are fast. A kernel must be one that the features allow: an unknown one copies nothing and answers 0.
 int pf_copy_list(enum pf_copy_kernel kernel, const struct pf_copy_piece *pieces, size_t count);
 
+/// Makes each line of `bytes` point to another, so that all are visited before one is again; in random order by the seed.
+void pf_make_chain(void *to, size_t bytes, uint64_t seed);
+
 /// Reads `count` links, each the address of the next; the last one read. Every step waits for the one before.
 const void *pf_chase(const void *start, size_t count);
 
