@@ -56,7 +56,8 @@ let package = Package(
     .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
 
     // Real bytes: loops for what the CPU has, threads that share a list.
-    .target(name: "CCopyKernels"),
+    // Optimized in debug builds too: tests copy and compare megabytes.
+    .target(name: "CCopyKernels", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CopyKernels", dependencies: ["CCopyKernels", "PageCopy", "Units"]),
 
     // Input.
@@ -138,7 +139,7 @@ let package = Package(
       name: "pageferry-bench",
       dependencies: [
         "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
-        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops", "CopyBench", "CopyKernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
@@ -223,22 +224,16 @@ if Context.environment["PAGEFERRY_FUZZERS"] != nil {
 // Sanitizers have to be in everything that is built. PAGEFERRY_ONLY="ATests BTests" leaves these targets and what is below them.
 if let names = Context.environment["PAGEFERRY_ONLY"] {
   var wanted = Set<String>()
-  var packages = Set<String>()
   var ahead = names.split(separator: " ").map(String.init)
   while let name = ahead.popLast() {
     guard wanted.insert(name).inserted else { continue }
     for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
       switch dependency {
       case .targetItem(let name, _), .byNameItem(let name, _): ahead.append(name)
-      case .productItem(_, let name, _, _): packages.insert(name ?? "")
-      @unknown default: break
+      default: break
       }
     }
   }
   package.targets.removeAll { !wanted.contains($0.name) }
   package.products = []
-  package.dependencies.removeAll { dependency in
-    guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
-    return !packages.contains { location.hasSuffix("/\($0)") || location.hasSuffix("/\($0).git") }
-  }
 }

@@ -125,6 +125,9 @@ struct Benchmark {
       Benchmark(name: "dsa") {
         Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
       },
+      Benchmark(name: "copy-kernels") {
+        try CopyKernelsBenchmark.measure(rounds: quick ? 9 : 31, arena: quick ? 64 * mi : 256 * mi)
+      },
       Benchmark(name: "compare") { try Comparing.measure(rounds: quick ? 1 : 3) },
       Benchmark(name: "sweep") { try Sweeping.measure(cells: quick ? 8 : 64) },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },
