@@ -6,6 +6,8 @@
 /// Rows that go side by side, and their bytes. A row never leaves a 4 KiB page, so hardware prefetch has nothing to guess beyond it;
 /// lines of the next rows are asked for by hand instead.
 enum { PF_ROWS = 4, PF_ROW = 4096, PF_LINE = 64 };
+/// Pieces from here on go one after the other: within them hardware prefetch does better (measured on Zen 5, docs/performance.md).
+enum { PF_LONG = 8 * PF_ROW };
 
 static void copy_memcpy(const struct pf_copy_piece *pieces, size_t count) {
   for (size_t i = 0; i < count; i++) memcpy(pieces[i].to, pieces[i].from, pieces[i].bytes);
@@ -66,8 +68,8 @@ static inline size_t ragged_head(const char *to, size_t bytes) {
     FENCE;                                                                                                         \
   }
 
-// Four rows side by side.
-#define KERNEL_BY4(NAME, INSTRUCTIONS, LINE, FENCE)                                                                  \
+// Four rows side by side; LONG copies what is long.
+#define KERNEL_BY4(NAME, INSTRUCTIONS, LINE, LONG, FENCE)                                                                  \
   /* Fills `group` with whole rows; copies on the way what is no whole row. */                                     \
   TARGET(INSTRUCTIONS) static inline int NAME##_take(struct rows *rows, struct row *group) {                       \
     int taken = 0;                                                                                                 \
@@ -76,7 +78,9 @@ static inline size_t ragged_head(const char *to, size_t bytes) {
       char *to = (char *)piece->to + rows->offset;                                                                 \
       const char *from = (const char *)piece->from + rows->offset;                                                 \
       size_t left = piece->bytes - rows->offset;                                                                   \
-      if (left >= PF_ROW && ((uintptr_t)to & (PF_LINE - 1)) == 0) {                                                \
+      if (piece->bytes >= PF_LONG) {                                                                               \
+        LONG(to, from, left);                                                                                      \
+      } else if (left >= PF_ROW && ((uintptr_t)to & (PF_LINE - 1)) == 0) {                                         \
         group[taken++] = (struct row){to, from};                                                                   \
         rows->offset += PF_ROW;                                                                                    \
         if (left > PF_ROW) continue;                                                                               \
@@ -126,18 +130,18 @@ static inline size_t ragged_head(const char *to, size_t bytes) {
 #define LINE_MOVDIR64B(to, from) _movdir64b((void *)(to), (const void *)(from))
 
 PIECE(copy_avx2, "avx2", LINE_AVX2)
-KERNEL_BY4(copy_avx2, "avx2", LINE_AVX2, (void)0)
+KERNEL_BY4(copy_avx2, "avx2", LINE_AVX2, memcpy, (void)0)
 PIECE(copy_avx2_nt, "avx2", LINE_AVX2_NT)
 KERNEL(copy_avx2_nt, "avx2", _mm_sfence())
-KERNEL_BY4(copy_avx2_nt, "avx2", LINE_AVX2_NT, _mm_sfence())
+KERNEL_BY4(copy_avx2_nt, "avx2", LINE_AVX2_NT, copy_avx2_nt_piece, _mm_sfence())
 PIECE(copy_avx512, "avx512f", LINE_AVX512)
-KERNEL_BY4(copy_avx512, "avx512f", LINE_AVX512, (void)0)
+KERNEL_BY4(copy_avx512, "avx512f", LINE_AVX512, memcpy, (void)0)
 PIECE(copy_avx512_nt, "avx512f", LINE_AVX512_NT)
 KERNEL(copy_avx512_nt, "avx512f", _mm_sfence())
-KERNEL_BY4(copy_avx512_nt, "avx512f", LINE_AVX512_NT, _mm_sfence())
+KERNEL_BY4(copy_avx512_nt, "avx512f", LINE_AVX512_NT, copy_avx512_nt_piece, _mm_sfence())
 PIECE(copy_movdir64b, "movdir64b", LINE_MOVDIR64B)
 KERNEL(copy_movdir64b, "movdir64b", _mm_sfence())
-KERNEL_BY4(copy_movdir64b, "movdir64b", LINE_MOVDIR64B, _mm_sfence())
+KERNEL_BY4(copy_movdir64b, "movdir64b", LINE_MOVDIR64B, copy_movdir64b_piece, _mm_sfence())
 #endif
 
 int pf_copy_list(enum pf_copy_kernel kernel, const struct pf_copy_piece *pieces, size_t count) {

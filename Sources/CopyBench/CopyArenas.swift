@@ -44,6 +44,11 @@ public final class CopyArenas {
   private var cuts: [Int: (order: [Int], next: Int)] = [:]
   private var random = SplitMix64(seed: 2)
 
+  /// Most bytes of a stream. Longer ones are no faster, and the longer a copy is, the more of a neighbour is in it.
+  static let streamed = 16 << 20
+  /// The page that the next stream begins with.
+  private var streamNext = 0
+
   /// Takes memory on two nodes (they may be one), 4 times `size` and 64 MiB; sources have content.
   /// - Parameter size: a multiple of 2 MiB.
   public init(memory: HostMemory = HostMemory(), from: Int, to: Int, size: Int, strangers: Int = 64 << 20) throws {
@@ -104,12 +109,14 @@ public final class CopyArenas {
       })
   }
 
-  /// One end's 2 MiB pages to the other's, front to back: the copy of STREAM.
+  /// 2 MiB pages that lie behind each other, as many as there are or 16 MiB: the copy of STREAM, further on in the arena each time.
   public func stream() -> PlacedList {
-    let count = size / HostPages.hugeSize
+    let count = min(Self.streamed, size) / HostPages.hugeSize
+    let first = streamNext
+    streamNext = first + 2 * count <= size / HostPages.hugeSize ? first + count : 0
     return PlacedList(
       PageList(huge: count),
-      places: (0..<count).map {
+      places: (first..<(first + count)).map {
         huge.piece($0 * HostPages.hugeSize, $0 * HostPages.hugeSize, bytes: HostPages.hugeSize)
       })
   }

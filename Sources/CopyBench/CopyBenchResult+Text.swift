@@ -22,6 +22,10 @@ extension CopyBenchResult {
       }
     }
     text += "\n\(verified) copies, all compared with their sources byte by byte\n"
+    if repeated + disturbed > 0 {
+      text +=
+        "note: other programs had the CPU during \(repeated + disturbed) copies; \(repeated) of them do not count\n"
+    }
     return text + remarks.map { "note: \($0)\n" }.joined()
   }
 

@@ -60,6 +60,10 @@ public struct CopyBenchResult: Sendable {
   public internal(set) var memory: [String] = []
   /// Nanoseconds of reading the clock, taken off each time.
   public internal(set) var clock = 0
+  /// Copies that do not count, since the kernel took a CPU away meanwhile.
+  public internal(set) var repeated = 0
+  /// Copies that count all the same, since no quiet moment came.
+  public internal(set) var disturbed = 0
   /// Copies that were compared with their sources: all.
   public internal(set) var verified = 0
 

@@ -5,7 +5,7 @@ import Units
 
 /// What a row of a measurement copies.
 public enum CopySubject: Sendable, Equatable {
-  /// All of an arena, front to back: the machine's own limit.
+  /// Up to 16 MiB of an arena, front to back: the machine's own limit.
   case stream
   /// One folio of 2^order base pages.
   case order(Int)
@@ -24,7 +24,7 @@ public enum CopySubject: Sendable, Equatable {
   /// The pages; of a stream those of an arena of `arena` bytes.
   func list(arena: Int) -> PageList {
     switch self {
-    case .stream: PageList(huge: arena >> (Page.shift + Page.hugeOrder))
+    case .stream: PageList(huge: min(arena, CopyArenas.streamed) >> (Page.shift + Page.hugeOrder))
     case .order(let order): order == Page.hugeOrder ? PageList(huge: 1) : PageList(base: 1 << order)
     case .list(_, let list): list
     }
@@ -61,6 +61,9 @@ public struct CopyBenchPlan: Sendable {
   public var rounds: Int
   /// Bytes of an arena, a multiple of 2 MiB.
   public var arena: Int
+  /// How often a row is measured again in a round while another program has the CPU in all its copies; then they count. Lists of
+  /// more than 32 MiB are measured again once at most.
+  public var retries = 4
   /// Bytes of the pages that drive others out of the TLBs; more pages than any TLB has.
   public var strangers = 64 << 20
   /// CPUs that copy; the first is the measuring thread's.

@@ -9,7 +9,8 @@ public typealias CopyPiece = pf_copy_piece
 ///
 /// `nt` kernels store past the caches, as MOVDIR64B does: the old destination is not read, and nothing else is
 /// driven out. `by4` kernels copy rows of 4 KiB of four pages side by side and ask for the lines of the next four meanwhile:
-/// hardware prefetchers end at a page's end, and with single pages each begins with misses that nothing hides.
+/// hardware prefetchers end at a page's end, and with single pages each begins with misses that nothing hides. Pieces from 32 KiB on
+/// they copy as the kernel without `by4` does, or as memcpy.
 public struct CopyKernel: Sendable, Hashable, CustomStringConvertible {
   /// As `--engines` takes it.
   public let name: String

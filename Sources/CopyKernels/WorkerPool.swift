@@ -4,7 +4,6 @@
 
 import CCopyKernels
 import PageCopy
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -21,7 +20,6 @@ public final class WorkerPool: Sendable {
   public let cpus: [Int]
   private let shared: SharedWork
   private let threads: [pthread_t]
-  private let turn = Mutex(())
 
   /// Starts the threads and waits until each is on its CPU.
   /// - Parameters:
@@ -61,11 +59,9 @@ public final class WorkerPool: Sendable {
   /// Runs the body once for each worker, 0 in the calling thread, and returns when all have ended. One call at a time: others
   /// wait. A body must not call it again.
   public func run(_ body: @escaping @Sendable (_ worker: Int) -> Void) {
-    turn.withLock { _ in
-      shared.begin(body)
-      body(0)
-      shared.end()
-    }
+    shared.begin(body)
+    body(0)
+    shared.end()
   }
 
   /// Copies a list that was shared out for as many workers.
@@ -116,11 +112,12 @@ private func enterWorker(_ handle: UnsafeMutableRawPointer?) -> UnsafeMutableRaw
 }
 
 /// All that the threads share. What is not a gate or a count is written by the caller alone, before the gate goes up, and read by
-/// workers after.
+/// workers after. Callers hold the lock: one of pthreads, which ThreadSanitizer knows, as it does not know that of `Mutex`.
 private final class SharedWork: @unchecked Sendable {
   private let gates: UnsafeMutablePointer<pf_gate>
   private let left: UnsafeMutablePointer<UInt32>
   private let refusals: UnsafeMutablePointer<Int32>
+  private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let workers: Int
   private let spins: UInt32
   private var body: (@Sendable (Int) -> Void)?
@@ -138,6 +135,9 @@ private final class SharedWork: @unchecked Sendable {
     left = .allocate(capacity: 1)
     // One more, which `expect` takes: the count must not reach 0 while threads are being started.
     left.initialize(to: UInt32(workers))
+    lock = .allocate(capacity: 1)
+    lock.initialize(to: pthread_mutex_t())
+    pthread_mutex_init(lock, nil)
     refusals = .allocate(capacity: workers)
     refusals.initialize(repeating: 0, count: workers)
   }
@@ -145,6 +145,8 @@ private final class SharedWork: @unchecked Sendable {
   deinit {
     gates.deallocate()
     left.deallocate()
+    pthread_mutex_destroy(lock)
+    lock.deallocate()
     refusals.deallocate()
   }
 
@@ -163,6 +165,7 @@ private final class SharedWork: @unchecked Sendable {
   }
 
   func begin(_ body: @escaping @Sendable (Int) -> Void) {
+    pthread_mutex_lock(lock)
     guard workers > 1 else { return }
     self.body = body
     pf_count_set(left, UInt32(workers - 1))
@@ -170,6 +173,7 @@ private final class SharedWork: @unchecked Sendable {
   }
 
   func end() {
+    defer { pthread_mutex_unlock(lock) }
     guard workers > 1 else { return }
     ended = pf_gate_wait(done, ended, spins)
     body = nil

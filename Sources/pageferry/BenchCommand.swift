@@ -114,10 +114,12 @@ struct BenchCopyCommand: ParsableCommand {
     } else {
       offers = catalog.offers.filter { $0.obstacle == nil }
     }
-    return CopyBenchPlan(
+    var plan = CopyBenchPlan(
       engines: offers, subjects: try subjects(), caches: CacheState(rawValue: caches).map { [$0] } ?? [.cold, .hot],
       routes: (to?.numbers ?? (quick ? [1] : [0, 1])).map { CopyRoute(from: from, to: $0) },
       rounds: rounds ?? (quick ? 5 : 15), arena: try Self.arenaSize(arena), cpus: cpus)
+    if quick { plan.retries = 1 }
+    return plan
   }
 
   /// Folios and lists; those that are named alone, where any are.
@@ -152,6 +154,7 @@ struct BenchCopyCommand: ParsableCommand {
       ("units", "bytes_per_second: bytes copied, decimal; by the median"),
       ("memory", .list(result.memory.map { .string($0) })), ("notes", .list(result.remarks.map { .string($0) })),
       ("clock_ns", .integer(result.clock)), ("verified_copies", .integer(result.verified)),
+      ("repeated_copies", .integer(result.repeated)), ("disturbed_copies", .integer(result.disturbed)),
       (
         "rows",
         .list(

@@ -91,7 +91,7 @@ private final class MeddlingEngine: CopyEngine {
       }
       #expect(result.row(offer.name, .stream, .cold, CopyRoute(from: 0, to: 1)) != nil)
     }
-    #expect(result.verified == result.samples.reduce(0) { $0 + $1.times.count })
+    #expect(result.verified == result.samples.reduce(0) { $0 + $1.times.count } + result.repeated)
     let limit = try #require(result.limit(threads: 1, CopyRoute(from: 0, to: 1)))
     #expect(limit.threads == 1 && limit.bytesPerSecond > 0)
     #expect(result.samples.filter { $0.subject == .stream }.allSatisfy { $0.bytes == Self.small })

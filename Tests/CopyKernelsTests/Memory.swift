@@ -37,3 +37,13 @@ final class TestMemory {
   /// Whether the destination is what the pieces make it, and nothing beside them was written.
   var isAsExpected: Bool { memcmp(to.baseAddress!, expected.baseAddress!, to.count) == 0 }
 }
+
+/// A value under a lock of pthreads, which ThreadSanitizer knows.
+final class Locked<Value: Sendable>: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value: Value
+
+  init(_ value: Value) { self.value = value }
+
+  func withLock<Result>(_ body: (inout Value) -> Result) -> Result { lock.withLock { body(&value) } }
+}

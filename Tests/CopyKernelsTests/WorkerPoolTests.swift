@@ -1,12 +1,11 @@
 import CopyKernels
 import PageCopy
-import Synchronization
 import Testing
 import Units
 
 /// Counts calls by worker.
 private final class Calls: Sendable {
-  private let counts = Mutex([Int: Int]())
+  private let counts = Locked([Int: Int]())
   func add(_ worker: Int) { counts.withLock { $0[worker, default: 0] += 1 } }
   var all: [Int: Int] { counts.withLock { $0 } }
 }
@@ -35,7 +34,7 @@ private final class Calls: Sendable {
     let pool = try WorkerPool(4, cpus: allowed)
     #expect(pool.cpus == (0..<4).map { allowed[$0 % allowed.count] })
     #expect(pool.isOversubscribed == (allowed.count < 4))
-    let seen = Mutex([Int: [Int]]())
+    let seen = Locked([Int: [Int]]())
     pool.run { worker in
       let cpus = CPUBinding.allowed
       seen.withLock { $0[worker] = cpus }
