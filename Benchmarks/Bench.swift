@@ -126,7 +126,7 @@ struct Benchmark {
         Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
       },
       Benchmark(name: "copy-kernels") {
-        try CopyKernelsBenchmark.measure(rounds: quick ? 9 : 31, arena: quick ? 64 * mi : 256 * mi)
+        try CopyKernelsBenchmark.measure(rounds: quick ? 15 : 41, arena: quick ? 64 * mi : 256 * mi)
       },
       Benchmark(name: "compare") { try Comparing.measure(rounds: quick ? 1 : 3) },
       Benchmark(name: "sweep") { try Sweeping.measure(cells: quick ? 8 : 64) },

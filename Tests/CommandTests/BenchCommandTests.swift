@@ -9,7 +9,7 @@ import Testing
     let outcome = try Command.run(small + ["--orders", "0,9", "--list", "1h,9b"])
     #expect(outcome.status == 0 && outcome.error == "")
     #expect(outcome.out.contains("machine's own limit, 4MiB front to back: 1 thread "))
-    #expect(outcome.out.contains("    engine      4KiB  2MiB\n"))
+    #expect(outcome.out.contains("  one folio, caches hot, GB/s\n    engine  "))
     #expect(outcome.out.contains("list 1h,9b: 1 huge + 9 base, 2084KiB, caches cold, 1 copies\n"))
     #expect(outcome.out.contains(" copies, all compared with their sources byte by byte\n"))
     let json = try Command.run(small + ["--orders", "0", "--caches", "hot", "--json"])
