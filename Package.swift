@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Timeline", dependencies: ["Units"], swiftSettings: model),
 
     // The copy engine: what a descriptor is, and a device that takes them in modelled time.
-    .target(name: "DSAFormat"),
+    .target(name: "DSAFormat", dependencies: ["CPlatform"]),
     .target(
       name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Timeline", "Units"], swiftSettings: model),
 
@@ -59,6 +59,10 @@ let package = Package(
     // Optimized in debug builds too: tests copy and compare megabytes.
     .target(name: "CCopyKernels", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CopyKernels", dependencies: ["CCopyKernels", "PageCopy", "Units"]),
+    // Copies on real memory: a device of threads, and real queues.
+    .target(name: "CPortals"),
+    .target(
+      name: "Portals", dependencies: ["CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Sysctl", "Units"]),
 
     // Input.
     // The C files are for recorded programs and for valgrind: `trace record` hands them out or builds them, and nothing here is linked
@@ -149,6 +153,12 @@ let package = Package(
     .testTarget(
       name: "CopyBenchTests",
       dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "HostMemory", "PageCopy", "Units"]),
+    .testTarget(
+      name: "PortalsTests",
+      dependencies: [
+        "Portals", "CPortals", "CPlatform", "PageCopy", "Migration", "DSAModel", "DSAFormat", "MemoryModel", "Events",
+        "Units",
+      ]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),

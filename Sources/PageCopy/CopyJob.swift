@@ -45,6 +45,8 @@ public final class CopyJob {
   enum Phase { case idle, start, rounds, work, worked, pages, takeOver, cpu, end }
 
   public let context: CopyContext
+  /// Whether descriptors carry Priv, as the kernel's do; a process's must not.
+  let isPrivileged: Bool
   /// Whether the descriptors of the copy under way ask for an interrupt: vm.dsa_async_mode when it began.
   public var wantsInterrupts: Bool { round.isAsync }
   /// What is copied, in order, and where each item's bytes are and go.
@@ -90,7 +92,11 @@ public final class CopyJob {
   private var beganAt: Picoseconds = 0
   private var pageBeganAt: Picoseconds = 0
 
-  public init(context: CopyContext) { self.context = context }
+  /// - Parameter isPrivileged: whether descriptors carry Priv: true in a kernel, false in a process.
+  public init(context: CopyContext, isPrivileged: Bool = true) {
+    self.context = context
+    self.isPrivileged = isPrivileged
+  }
 
   // MARK: What is to be copied
 
