@@ -156,8 +156,7 @@ let package = Package(
     .testTarget(
       name: "PortalsTests",
       dependencies: [
-        "Portals", "CPortals", "CPlatform", "PageCopy", "Migration", "DSAModel", "DSAFormat", "MemoryModel", "Events",
-        "Units",
+        "Portals", "CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Events", "Units",
       ]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),

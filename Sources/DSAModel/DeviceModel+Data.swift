@@ -168,7 +168,10 @@ extension DeviceModel {
       if difference < reach {
         reach = difference
         state.pointee.result = 1
+        // The page behind the difference was never needed.
         state.pointee.status = .none
+        state.pointee.faultAddress = 0
+        state.pointee.faultInfo = 0
       }
     }
     return reach

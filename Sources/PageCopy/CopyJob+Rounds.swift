@@ -400,6 +400,7 @@ extension CopyJob {
 
   private func judge(_ slice: PageSlice, _ descriptor: Descriptor, _ record: CompletionRecord, attempts: Int) {
     if record.status == .success { return }
+    if firstError == .none { firstError = record.status }
     // A fault behind the last byte leaves nothing to do; a record that claims more than was asked for proves nothing.
     if record.status.code == .pageFault, record.bytesCompleted == descriptor.transferSize { return }
     if record.status.code == .pageFault, attempts < CopyJob.mostAttempts, let rest = descriptor.rest(after: record) {

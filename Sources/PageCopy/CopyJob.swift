@@ -65,6 +65,9 @@ public final class CopyJob {
   private(set) public var engine = ListEngine.nothing
   /// Why this engine.
   private(set) public var reason = CopyReason.empty
+  /// Status of the first descriptor, or member of a batch, that did not succeed since the start: `none` if there was no such, or if
+  /// its record never came.
+  public internal(set) var firstError = CompletionStatus.none
   /// The shares, at `work`.
   public private(set) var workers: WorkerCopyPlan?
   /// Of which item, when workers copy one huge page; nil for the list.
@@ -128,6 +131,7 @@ public final class CopyJob {
     restIndex = 0
     isAfterFailure = false
     failed.removeAll(keepingCapacity: true)
+    firstError = .none
     phase = .start
   }
 

@@ -46,7 +46,7 @@ final class SoftwareCore: @unchecked Sendable {
   let configuration: DeviceConfiguration
   let queues: [SoftwareQueue]
   let groups: [SoftwareGroup]
-  let copy: CopyKernel
+  let copy: CopyFunction
 
   let isGone = Atomic<Bool>(false)
   let isStopping = Atomic<Bool>(false)
@@ -68,7 +68,7 @@ final class SoftwareCore: @unchecked Sendable {
   private let sleepers = Atomic<Int>(0)
 
   init(
-    _ configuration: DeviceConfiguration, faults: FaultPlan, copy: @escaping CopyKernel
+    _ configuration: DeviceConfiguration, faults: FaultPlan, copy: @escaping CopyFunction
   ) throws(SoftwareDeviceError) {
     self.configuration = configuration
     self.copy = copy

@@ -31,7 +31,7 @@ public final class SoftwareDevice: Sendable {
   /// - Throws: `DeviceConfigurationError`, or `SoftwareDeviceError`.
   public init(
     _ configuration: DeviceConfiguration = .software(), faults: FaultPlan = FaultPlan(),
-    copy: @escaping CopyKernel = { memcpy($0, $1, $2) }
+    copy: @escaping CopyFunction = { memcpy($0, $1, $2) }
   ) throws {
     try configuration.validate()
     guard PageProbe.isSupported else { throw SoftwareDeviceError.noPageProbe }

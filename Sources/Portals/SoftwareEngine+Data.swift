@@ -9,7 +9,7 @@ import Units
 #endif
 
 /// Moves bytes between two places that do not overlap: destination, source, bytes.
-public typealias CopyKernel = @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void
+public typealias CopyFunction = @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void
 
 extension SoftwareEngine {
   /// Times that a page may be asked for in a row without a byte done. Uncalibrated.
