@@ -38,7 +38,7 @@ fuzz: build
 
 # What moves real bytes on threads, under ThreadSanitizer and AddressSanitizer, with nothing built but these suites and what they need.
 # Leaks are not looked for: the test runner's own start-up has some.
-SANITIZED = CopyKernelsTests CopyBenchTests
+SANITIZED = CopyKernelsTests CopyBenchTests PortalsTests
 sanitize: deps
 	for sanitizer in thread address; do \
 	  PAGEFERRY_ONLY='$(SANITIZED)' ASAN_OPTIONS=detect_leaks=0 SWIFT_BACKTRACE=enable=no \

@@ -53,16 +53,18 @@ let package = Package(
 
     // Copy engines: plans of copies, configurations of devices. Pure values.
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
-    .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
+    .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"], swiftSettings: model),
 
+    // Copies on real memory: a device of threads, and real queues.
+    .target(name: "CPortals"),
+    .target(
+      name: "Portals",
+      dependencies: ["CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Sysctl", "Units"],
+      swiftSettings: model),
     // Real bytes: loops for what the CPU has, threads that share a list.
     // Optimized in debug builds too: tests copy and compare megabytes.
     .target(name: "CCopyKernels", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CopyKernels", dependencies: ["CCopyKernels", "PageCopy", "Units"]),
-    // Copies on real memory: a device of threads, and real queues.
-    .target(name: "CPortals"),
-    .target(
-      name: "Portals", dependencies: ["CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Sysctl", "Units"]),
 
     // Input.
     // The C files are for recorded programs and for valgrind: `trace record` hands them out or builds them, and nothing here is linked
@@ -144,6 +146,7 @@ let package = Package(
       dependencies: [
         "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
         "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops", "CopyBench", "CopyKernels",
+        "Portals",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),

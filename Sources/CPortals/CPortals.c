@@ -162,7 +162,7 @@ int pf_populate(uintptr_t address, size_t length, int for_writing) {
   return madvise((void *)address, length, advice) == 0 ? 0 : errno;
 }
 
-void pf_touch_pages(uintptr_t address, size_t length, int for_writing) {
+void pf_touch_range(uintptr_t address, size_t length, int for_writing) {
   if (length == 0) return;
   uintptr_t end = address + length - 1;
   for (uintptr_t at = address; at <= end; at = (at | 4095) + 1) {

@@ -117,8 +117,8 @@ public final class HostCopy {
 
   private func touch(_ pages: [HostPage]) {
     for page in pages {
-      pf_touch_pages(UInt(bitPattern: page.source), Page.size << page.order, 0)
-      pf_touch_pages(UInt(bitPattern: page.destination), Page.size << page.order, 1)
+      pf_touch_range(UInt(bitPattern: page.source), Page.size << page.order, 0)
+      pf_touch_range(UInt(bitPattern: page.destination), Page.size << page.order, 1)
     }
   }
 

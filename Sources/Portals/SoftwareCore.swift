@@ -8,18 +8,35 @@ import Synchronization
 
 /// Memory that its owner vouches for: mapped, present, readable and writable until it is taken back.
 struct RegisteredMemory: Sendable {
+  private struct Range {
+    var start: UInt64
+    var end: UInt64
+    /// How often it was registered.
+    var count: Int
+  }
+
   /// Ascending; may touch and overlap.
-  private var ranges: [(start: UInt64, end: UInt64)] = []
+  private var ranges: [Range] = []
+  /// Whether no range reaches into the next.
+  private var areApart = true
 
   mutating func add(_ start: UInt64, _ length: Int) {
-    ranges.append((start, start + UInt64(length)))
+    let end = start + UInt64(length)
+    if let index = ranges.firstIndex(where: { $0.start == start && $0.end == end }) {
+      ranges[index].count += 1
+      return
+    }
+    ranges.append(Range(start: start, end: end, count: 1))
     ranges.sort { $0.start < $1.start }
+    areApart = zip(ranges, ranges.dropFirst()).allSatisfy { $0.end <= $1.start }
   }
 
   /// Takes one registration of this range back.
   mutating func remove(_ start: UInt64, _ length: Int) {
-    guard let index = ranges.firstIndex(where: { $0 == (start, start + UInt64(length)) }) else { return }
-    ranges.remove(at: index)
+    let end = start + UInt64(length)
+    guard let index = ranges.firstIndex(where: { $0.start == start && $0.end == end }) else { return }
+    ranges[index].count -= 1
+    if ranges[index].count == 0 { ranges.remove(at: index) }
   }
 
   /// Whether one range has all of it. O(log ranges), and more where ranges overlap.
@@ -32,8 +49,8 @@ struct RegisteredMemory: Sendable {
     }
     while low > 0 {
       low -= 1
-      let range = ranges[low]
-      if start < range.end, UInt64(length) <= range.end - start { return true }
+      if start < ranges[low].end, UInt64(length) <= ranges[low].end - start { return true }
+      if areApart { return false }
     }
     return false
   }

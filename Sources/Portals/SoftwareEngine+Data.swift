@@ -127,7 +127,7 @@ extension SoftwareEngine {
       return
     }
     guard let source = UnsafeRawPointer(bitPattern: UInt(descriptor.source) &+ UInt(offset)) else { return }
-    if overlaps { memmove(destination, source, length) } else { core.copy(destination, source, length) }
+    if overlaps { memmove(destination, source, length) } else { copy(destination, source, length) }
   }
 
   /// Repeats 8 bytes, the lowest first.

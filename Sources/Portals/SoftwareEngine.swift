@@ -16,6 +16,7 @@ final class SoftwareEngine {
   let group: SoftwareGroup
   private let number: Int
   let probe = PageProbe()
+  let copy: CopyFunction
   private var registered = RegisteredMemory()
   private var registrations = -1
   /// The page on which a record was written last while this descriptor is carried out.
@@ -26,6 +27,7 @@ final class SoftwareEngine {
     self.core = core
     self.group = group
     self.number = number
+    copy = core.copy
   }
 
   /// The thread: ends once the device stops and its queues are empty.

@@ -234,8 +234,8 @@ private final class Counter: Sendable {
     let arena = try Arena(pages: 4)
     let before = arena.snapshot()
     defer { before.deallocate() }
-    pf_touch_pages(UInt(bitPattern: arena.base + 100), 2 * Page.size, 1)
-    pf_touch_pages(UInt(bitPattern: arena.base), arena.size, 0)
+    pf_touch_range(UInt(bitPattern: arena.base + 100), 2 * Page.size, 1)
+    pf_touch_range(UInt(bitPattern: arena.base), arena.size, 0)
     #expect(memcmp(before, arena.base, arena.size) == 0)
   }
 }

@@ -30,6 +30,16 @@ int pf_enqcmd(void *portal, const void *descriptor);
 /// Reads 64 bytes of a portal's page as 8 words; the first 8 bytes with acquire. Returns 0 if those are zero.
 int pf_take64_bytes(void *portal, void *descriptor);
 
+/// Asks for the line at an address to be brought in as this CPU's own. Not `__builtin_prefetch`, which only reads where the compiler may
+/// not assume PREFETCHW; processors without it take it for a no-op. A line that is not there is no fault.
+static inline void pf_fetch_for_writing(const void *address) {
+#if defined(__x86_64__)
+  __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+  __builtin_prefetch(address, 1, 3);
+#endif
+}
+
 /// Tells the processor that this is a loop that waits (PAUSE, YIELD).
 void pf_pause(void);
 
@@ -53,6 +63,6 @@ int pf_resident(uintptr_t address, size_t length, unsigned char *resident);
 int pf_populate(uintptr_t address, size_t length, int for_writing);
 
 /// Touches each 4 KiB page of a range: reads a byte, or writes one back as it is. A page that is not mapped is a fault.
-void pf_touch_pages(uintptr_t address, size_t length, int for_writing);
+void pf_touch_range(uintptr_t address, size_t length, int for_writing);
 
 #endif
