@@ -90,7 +90,7 @@ let package = Package(
 
     .target(
       name: "CopyBench",
-      dependencies: ["CCopyKernels", "CopyKernels", "HostMemory", "Host", "PageCopy", "Events", "Units"]),
+      dependencies: ["CCopyKernels", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Events", "Units"]),
 
     // Runs, and what is made of them.
     .target(
@@ -152,15 +152,15 @@ let package = Package(
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
-    .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
-    .testTarget(
-      name: "CopyBenchTests",
-      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "HostMemory", "PageCopy", "Units"]),
     .testTarget(
       name: "PortalsTests",
       dependencies: [
         "Portals", "CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Events", "Units",
       ]),
+    .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
+    .testTarget(
+      name: "CopyBenchTests",
+      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "Portals", "HostMemory", "PageCopy", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),

@@ -22,9 +22,10 @@ public struct EngineCatalog: Sendable {
     offers = serial + shared + others
   }
 
-  /// The engine of a name: one that is offered, or `mt:N:items|bytes[:kernel]`.
+  /// The engine of a name: one that is offered, `mt:N:items|bytes[:kernel]`, or `dsa:software:CHANNELSxENGINES`.
   public func offer(_ name: String) throws(CopyBenchError) -> EngineOffer {
     if let offer = offers.first(where: { $0.name == name }) { return offer }
+    if let offer = PortalOffers.software(named: name, cpus: cpus) { return offer }
     let words = name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     if words.first == "mt" {
       let kernel = words.count < 4 ? .best(destinationUsedNext: false) : CopyKernel(name: words[3])

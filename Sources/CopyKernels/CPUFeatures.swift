@@ -57,7 +57,7 @@ public struct KernelObstacle: Sendable, Equatable, CustomStringConvertible {
   public let why: String
   public let remedy: String
 
-  init(_ why: String, remedy: String) {
+  public init(_ why: String, remedy: String) {
     self.why = why
     self.remedy = remedy
   }

@@ -92,7 +92,14 @@ struct BenchCopyCommand: ParsableCommand {
 
   func run() throws {
     let cpus = CPUBinding.allowed
-    let catalog = EngineCatalog(cpus: cpus, threads: threads?.counts ?? Set([2, min(cpus.count, 32)]).sorted())
+    let copiers = max(1, min(cpus.count - 1, PortalOffers.mostEngines))
+    let catalog = EngineCatalog(
+      cpus: cpus, threads: threads?.counts ?? Set([2, min(cpus.count, 32)]).sorted(),
+      others: [
+        PortalOffers.software(channels: PortalOffers.channels, engines: copiers, cpus: cpus, name: "dsa:software"),
+        // Discovery of queues fills the list.
+        PortalOffers.hardware([]),
+      ])
     if listEngines { return try Console.out(json ? Self.value(catalog).text : catalog.text) }
     let plan = try plan(catalog, cpus)
     let bar = ProgressBar("bench", isQuiet: quiet)
