@@ -20,9 +20,15 @@ final class PortalEngine: CopyEngine {
 
     init(_ channels: HostChannels, _ list: PlacedList) {
       copier = HostCopy(channels)
-      pages = list.places.map { HostPage(from: $0.from, to: $0.to, order: $0.bytes == Page.size ? 0 : Page.hugeOrder) }
+      pages = list.places.compactMap { place in
+        guard let from = place.from, let to = place.to else { return nil }
+        return HostPage(from: from, to: to, order: place.bytes == Page.size ? 0 : Page.hugeOrder)
+      }
       // Arenas are mapped and touched for as long as the list is: one range each spans what is used of them.
-      memory = [Self.span(list.places.map { ($0.from, $0.bytes) }), Self.span(list.places.map { ($0.to, $0.bytes) })]
+      memory = [
+        Self.span(pages.map { ($0.source, Page.size << $0.order) }),
+        Self.span(pages.map { (UnsafeRawPointer($0.destination), Page.size << $0.order) }),
+      ]
       for memory in memory { channels.register(memory) }
     }
 

@@ -31,8 +31,13 @@ final class Arena {
 
   func address(_ offset: Int) -> UInt64 { UInt64(UInt(bitPattern: base + offset)) }
 
-  /// Takes pages away for good.
-  func unmap(page: Int, count: Int = 1) { munmap(base + page * Page.size, count * Page.size) }
+  /// Takes pages away for good. Their addresses stay taken: tests run side by side, and others' memory would come to lie there.
+  func unmap(page: Int, count: Int = 1) {
+    mmap(
+      base + page * Page.size, count * Page.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+      -1,
+      0)
+  }
 
   /// Makes pages absent: they come back, as zeroes, once they are touched.
   func drop(page: Int, count: Int = 1) { madvise(base + page * Page.size, count * Page.size, MADV_DONTNEED) }

@@ -73,6 +73,15 @@ import Units
     #expect(
       probe.accessible(arena.address(600 * Page.size), length: 200 * Page.size, isWrite: false, fromEnd: false)
         == 100 * Page.size)
+    // Never mapped: the kernel keeps the first pages free.
+    #expect(probe.accessible(16, length: 100, isWrite: false, fromEnd: false) == 0)
+    arena.protect(page: 650, PROT_NONE)
+    #expect(
+      probe.accessible(arena.address(600 * Page.size), length: 200 * Page.size, isWrite: false, fromEnd: false)
+        == 50 * Page.size)
+    #expect(
+      probe.accessible(arena.address(600 * Page.size), length: 70 * Page.size, isWrite: false, fromEnd: true)
+        == 19 * Page.size)
     #expect(probe.accessible(.max - 10, length: 100, isWrite: false, fromEnd: false) == 0)
     #expect(probe.accessible(UInt64(1) << 60, length: 100, isWrite: false, fromEnd: false) == 0)
     #expect(!probe.bringIn(UInt64(1) << 60, isWrite: false) && probe.bringIn(arena.address(0), isWrite: true))
