@@ -160,7 +160,7 @@ let package = Package(
     .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
     .testTarget(
       name: "CopyBenchTests",
-      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "Portals", "HostMemory", "PageCopy", "Units"]),
+      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),

@@ -46,7 +46,7 @@ enum SoftwarePortals {
     return (portal, plain)
   }
 
-  private static func copy(_ list: [HostPage], _ pool: WorkerPool) {
+  private static func copy(_ list: [CopyPage], _ pool: WorkerPool) {
     nonisolated(unsafe) let list = list
     let workers = pool.count
     pool.run { worker in
@@ -137,20 +137,20 @@ private final class ColdArenas {
   }
 
   /// An eighth of the arena: lists of 1,024 base pages, or of 8 huge ones.
-  func nextLists(order: Int) -> [[HostPage]] {
+  func nextLists(order: Int) -> [[CopyPage]] {
     let places = shuffled[order] ?? []
     let size = Page.size << order
     let count = max(1, places.count / 8)
     let each = order == 0 ? 1024 : 8
     let pages = (0..<count).map { index in
       let place = places[(next * count + index) % places.count]
-      return HostPage(from: source + place.from * size, to: destination + place.to * size, order: order)
+      return CopyPage(from: source + place.from * size, to: destination + place.to * size, order: order)
     }
     next += 1
     return stride(from: 0, to: count, by: each).map { Array(pages[$0..<min($0 + each, count)]) }
   }
 
-  func areEqual(_ list: [HostPage]) -> Bool {
+  func areEqual(_ list: [CopyPage]) -> Bool {
     list.allSatisfy { memcmp($0.source, $0.destination, Page.size << $0.order) == 0 }
   }
 }

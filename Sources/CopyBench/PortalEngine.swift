@@ -1,6 +1,7 @@
 // Copies through portals: plans, descriptors, records, as the kernel's copy code has them.
 
 import CopyKernels
+import Host
 import PageCopy
 import Portals
 import Units
@@ -15,14 +16,14 @@ final class PortalEngine: CopyEngine {
 
   private final class Prepared: PreparedCopy {
     let copier: HostCopy
-    let pages: [HostPage]
+    let pages: [CopyPage]
     let memory: [UnsafeRawBufferPointer]
 
     init(_ channels: HostChannels, _ list: PlacedList) {
       copier = HostCopy(channels)
       pages = list.places.compactMap { place in
         guard let from = place.from, let to = place.to else { return nil }
-        return HostPage(from: from, to: to, order: place.bytes == Page.size ? 0 : Page.hugeOrder)
+        return CopyPage(from: from, to: to, order: place.bytes == Page.size ? 0 : Page.hugeOrder)
       }
       // Arenas are mapped and touched for as long as the list is: one range each spans what is used of them.
       memory = [
@@ -62,6 +63,19 @@ enum PortalEngineError: Error, CustomStringConvertible {
   }
 }
 
+extension HardwareQueueDescription {
+  /// A queue of sysfs that a process can open: of a DSA, enabled, of type user, with a node. Nil for any other.
+  public init?(_ queue: IdxdWorkQueue) {
+    guard queue.device.hasPrefix("dsa"), queue.state == "enabled", queue.type == "user", let mode = queue.mode,
+      let size = queue.size, let node = queue.node
+    else { return nil }
+    self.init(
+      path: node.openPath, isDedicated: mode == .dedicated,
+      entries: mode == .dedicated ? size : min(size, queue.threshold ?? size),
+      maxTransfer: queue.maxTransferSize ?? 2 << 20, maxBatch: queue.maxBatchSize ?? 1)
+  }
+}
+
 /// Engines of DSA to choose from.
 public enum PortalOffers {
   /// Channels and engines of `dsa:software` unless it names others.
@@ -86,6 +100,11 @@ public enum PortalOffers {
       let device = try SoftwareDevice(.software(channels: channels, engines: engines))
       return PortalEngine(try HostChannels(device.portals, knobs: .host(channels: channels)))
     }
+  }
+
+  /// The queues that this machine has for processes, or those of another root.
+  public static func hardware(of root: HostRoot = .machine) -> EngineOffer {
+    hardware(IdxdDevices(root).workQueues.compactMap { HardwareQueueDescription($0) })
   }
 
   /// Real queues, one a channel; and why there are none.

@@ -10,7 +10,7 @@ import Units
 #endif
 
 /// A page to copy. Both places are mapped, aligned to nothing in particular, and do not overlap.
-public struct HostPage {
+public struct CopyPage {
   public var source: UnsafeRawPointer
   public var destination: UnsafeMutableRawPointer
   /// 0 (4 KiB) to 9 (2 MiB). What is in between goes as base pages, since plans know no other.
@@ -88,7 +88,7 @@ public final class HostCopy {
   ///   - isSingle: the list is one huge page that is copied by copy_huge_page, where no threshold applies.
   ///   - cpus: CPUs that may copy together.
   public func copy(
-    _ pages: [HostPage], isSingle: Bool = false, cpus: Int = CopyLimits.workers
+    _ pages: [CopyPage], isSingle: Bool = false, cpus: Int = CopyLimits.workers
   ) throws(HostCopyError) -> HostCopyResult {
     job.removeAll()
     for (index, page) in pages.enumerated() {
@@ -107,7 +107,7 @@ public final class HostCopy {
     return result
   }
 
-  private func append(_ page: HostPage) {
+  private func append(_ page: CopyPage) {
     let (source, destination) = (UInt64(UInt(bitPattern: page.source)), UInt64(UInt(bitPattern: page.destination)))
     if page.order == 9 { return job.append(.huge, from: source, to: destination) }
     for part in 0..<1 << page.order {
@@ -115,7 +115,7 @@ public final class HostCopy {
     }
   }
 
-  private func touch(_ pages: [HostPage]) {
+  private func touch(_ pages: [CopyPage]) {
     for page in pages {
       pf_touch_range(UInt(bitPattern: page.source), Page.size << page.order, 0)
       pf_touch_range(UInt(bitPattern: page.destination), Page.size << page.order, 1)

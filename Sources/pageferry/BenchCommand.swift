@@ -97,8 +97,7 @@ struct BenchCopyCommand: ParsableCommand {
       cpus: cpus, threads: threads?.counts ?? Set([2, min(cpus.count, 32)]).sorted(),
       others: [
         PortalOffers.software(channels: PortalOffers.channels, engines: copiers, cpus: cpus, name: "dsa:software"),
-        // Discovery of queues fills the list.
-        PortalOffers.hardware([]),
+        PortalOffers.hardware(),
       ])
     if listEngines { return try Console.out(json ? Self.value(catalog).text : catalog.text) }
     let plan = try plan(catalog, cpus)

@@ -17,7 +17,7 @@ import Units
 final class CopyArena {
   let arena: Arena
   let expected: UnsafeMutableRawPointer
-  private(set) var pages: [HostPage] = []
+  private(set) var pages: [CopyPage] = []
 
   /// - Parameter shifts: bytes that places may be off their pages.
   init(_ orders: [Int], seed: UInt64, shifts: Bool = true) throws {
@@ -41,7 +41,7 @@ final class CopyArena {
     }
     for (order, place) in zip(orders, places) {
       memcpy(expected + place.to, expected + place.from, Page.size << order)
-      pages.append(HostPage(from: arena.base + place.from, to: arena.base + place.to, order: order))
+      pages.append(CopyPage(from: arena.base + place.from, to: arena.base + place.to, order: order))
     }
   }
 
