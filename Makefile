@@ -11,7 +11,7 @@ endif
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
-.PHONY: demo build test test-fast test-slow fuzz bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
+.PHONY: demo build test test-fast test-slow fuzz sanitize bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
 
 # Replays a recorded program on fast and slow memory under the rules of the TPP kernel.
 demo: build
@@ -35,6 +35,15 @@ test-slow: deps
 TARGETS =
 fuzz: build
 	SWIFT='$(SWIFT)' PAGEFERRY=$(PAGEFERRY) Tests/Fuzzers/fuzz.sh $(TARGETS)
+
+# What moves real bytes on threads, under ThreadSanitizer and AddressSanitizer, with nothing built but these suites and what they need.
+# Leaks are not looked for: the test runner's own start-up has some.
+SANITIZED = CopyKernelsTests CopyBenchTests PortalsTests
+sanitize: deps
+	for sanitizer in thread address; do \
+	  PAGEFERRY_ONLY='$(SANITIZED)' ASAN_OPTIONS=detect_leaks=0 SWIFT_BACKTRACE=enable=no \
+	    $(SWIFT) test --sanitize=$$sanitizer --scratch-path .build-$$sanitizer || exit 1; \
+	done
 
 # Ratios within one run; docs/performance.md says what they mean. bench-large takes two minutes and up to 10 GiB.
 bench: deps
@@ -87,4 +96,4 @@ lint:
 	$(SWIFT) format lint --strict -r $(wildcard Sources Tests Benchmarks) Package.swift
 
 clean:
-	rm -rf .build .build-fuzz
+	rm -rf .build .build-fuzz .build-thread .build-address

@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Timeline", dependencies: ["Units"], swiftSettings: model),
 
     // The copy engine: what a descriptor is, and a device that takes them in modelled time.
-    .target(name: "DSAFormat"),
+    .target(name: "DSAFormat", dependencies: ["CPlatform"]),
     .target(
       name: "DSAModel", dependencies: ["DSAFormat", "Events", "Sysctl", "Timeline", "Units"], swiftSettings: model),
 
@@ -57,7 +57,18 @@ let package = Package(
 
     // Copy engines: plans of copies, configurations of devices. Pure values.
     .target(name: "DSAConfig", dependencies: ["Sysctl", "Units", .product(name: "Yams", package: "Yams")]),
-    .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"]),
+    .target(name: "PageCopy", dependencies: ["DSAConfig", "DSAFormat", "Sysctl", "Units"], swiftSettings: model),
+
+    // Copies on real memory: a device of threads, and real queues.
+    .target(name: "CPortals"),
+    .target(
+      name: "Portals",
+      dependencies: ["CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Sysctl", "Units"],
+      swiftSettings: model),
+    // Real bytes: loops for what the CPU has, threads that share a list.
+    // Optimized in debug builds too: tests copy and compare megabytes.
+    .target(name: "CCopyKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "CopyKernels", dependencies: ["CCopyKernels", "PageCopy", "Units"]),
 
     // Input.
     // The C files are for recorded programs and for valgrind: `trace record` hands them out or builds them, and nothing here is linked
@@ -80,6 +91,10 @@ let package = Package(
     // The machine that this runs on: what it has, and real memory on its nodes.
     .target(name: "Host", dependencies: ["Units", "CPlatform", "CNuma"]),
     .target(name: "HostMemory", dependencies: ["Host", "Units", "CPlatform", "CNuma", "CHugetlbfs"]),
+
+    .target(
+      name: "CopyBench",
+      dependencies: ["CCopyKernels", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Events", "Units"]),
 
     // Runs, and what is made of them.
     .target(
@@ -125,8 +140,8 @@ let package = Package(
       name: "pageferry",
       dependencies: [
         "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
-        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "DSAConfig", "Host", "HostMemory", "Machine",
-        "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
+        "Workload", "Trace", "Tiering", "Migration", "PageCopy", "CopyBench", "CopyKernels", "DSAConfig", "Host",
+        "HostMemory", "Machine", "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -134,12 +149,22 @@ let package = Package(
       name: "pageferry-bench",
       dependencies: [
         "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
-        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops", "CopyBench", "CopyKernels",
+        "Portals",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
     .target(name: "LimitLoops", path: "Benchmarks/LimitLoops", cSettings: [.unsafeFlags(["-O3"])]),
 
+    .testTarget(
+      name: "PortalsTests",
+      dependencies: [
+        "Portals", "CPortals", "CPlatform", "PageCopy", "DSAModel", "DSAFormat", "Events", "Units",
+      ]),
+    .testTarget(name: "CopyKernelsTests", dependencies: ["CopyKernels", "PageCopy", "Events", "Units"]),
+    .testTarget(
+      name: "CopyBenchTests",
+      dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Units"]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
@@ -213,4 +238,21 @@ let package = Package(
 if Context.environment["PAGEFERRY_FUZZERS"] != nil {
   package.targets.append(
     .executableTarget(name: "pageferry-fuzz", dependencies: ["Trace", "CPlatform"], path: "Tests/Fuzzers/Sources"))
+}
+
+// Sanitizers have to be in everything that is built. PAGEFERRY_ONLY="ATests BTests" leaves these targets and what is below them.
+if let names = Context.environment["PAGEFERRY_ONLY"] {
+  var wanted = Set<String>()
+  var ahead = names.split(separator: " ").map(String.init)
+  while let name = ahead.popLast() {
+    guard wanted.insert(name).inserted else { continue }
+    for dependency in package.targets.first(where: { $0.name == name })?.dependencies ?? [] {
+      switch dependency {
+      case .targetItem(let name, _), .byNameItem(let name, _): ahead.append(name)
+      default: break
+      }
+    }
+  }
+  package.targets.removeAll { !wanted.contains($0.name) }
+  package.products = []
 }

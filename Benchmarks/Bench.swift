@@ -125,6 +125,12 @@ struct Benchmark {
       Benchmark(name: "dsa") {
         Outcome(lines: try CopyDevices.measure(descriptors: quick ? 50_000 : 400_000, rounds: rounds))
       },
+      Benchmark(name: "copy-kernels") {
+        try CopyKernelsBenchmark.measure(rounds: quick ? 15 : 41, arena: quick ? 64 * mi : 256 * mi)
+      },
+      Benchmark(name: "software-portal") {
+        try SoftwarePortals.measure(rounds: quick ? 10 : 30, arena: quick ? 128 << 20 : 256 << 20)
+      },
       Benchmark(name: "compare") { try Comparing.measure(rounds: quick ? 1 : 3) },
       Benchmark(name: "sweep") { try Sweeping.measure(cells: quick ? 8 : 64) },
       Benchmark(name: "replay/1Mi") { try replay(pages: mi, quick: quick) },

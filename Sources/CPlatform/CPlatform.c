@@ -16,6 +16,14 @@ extern char **environ;
 
 char **pf_environment(void) { return environ; }
 
+uint8_t pf_acquire8(const void *byte) { return __atomic_load_n((const uint8_t *)byte, __ATOMIC_ACQUIRE); }
+uint32_t pf_acquire32(const void *word) { return __atomic_load_n((const uint32_t *)word, __ATOMIC_ACQUIRE); }
+uint64_t pf_acquire64(const void *word) { return __atomic_load_n((const uint64_t *)word, __ATOMIC_ACQUIRE); }
+
+void pf_release8(void *byte, uint8_t value) { __atomic_store_n((uint8_t *)byte, value, __ATOMIC_RELEASE); }
+void pf_release32(void *word, uint32_t value) { __atomic_store_n((uint32_t *)word, value, __ATOMIC_RELEASE); }
+void pf_release64(void *word, uint64_t value) { __atomic_store_n((uint64_t *)word, value, __ATOMIC_RELEASE); }
+
 void pf_wait32(void *word, uint32_t value, int milliseconds) {
   struct timespec time = {0, milliseconds * 1000000L};
   syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);

@@ -97,4 +97,11 @@ extension Descriptor {
     get { transferSize }
     set { transferSize = newValue }
   }
+
+  /// A pattern as it goes on after `bytes` bytes: its lowest byte is the next.
+  @inlinable
+  public static func pattern(_ pattern: UInt64, after bytes: Int) -> UInt64 {
+    let shift = UInt64(bytes & 7) * 8
+    return shift == 0 ? pattern : pattern >> shift | pattern << (64 - shift)
+  }
 }

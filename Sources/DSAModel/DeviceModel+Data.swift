@@ -163,11 +163,15 @@ extension DeviceModel {
         operation == .compare
         ? memory.firstDifference(descriptor.source &+ offset, descriptor.destination &+ offset, length: reach)
         : memory.firstDifference(
-          descriptor.source &+ offset, pattern: Self.rotated(descriptor.comparedPattern, done), length: reach)
+          descriptor.source &+ offset, pattern: Descriptor.pattern(descriptor.comparedPattern, after: done),
+          length: reach)
       if difference < reach {
         reach = difference
         state.pointee.result = 1
+        // The page behind the difference was never needed.
         state.pointee.status = .none
+        state.pointee.faultAddress = 0
+        state.pointee.faultInfo = 0
       }
     }
     return reach
@@ -193,12 +197,6 @@ extension DeviceModel {
     state.pointee.faultInfo = isSecond ? 4 : 2
     state.pointee.status = CompletionStatus(rawValue: isWrite ? 0x83 : 0x03)
     return bytes
-  }
-
-  /// A pattern as it goes on after `bytes` bytes.
-  static func rotated(_ pattern: UInt64, _ bytes: Int) -> UInt64 {
-    let shift = UInt64(bytes & 7) * 8
-    return shift == 0 ? pattern : pattern >> shift | pattern << (64 - shift)
   }
 
   // MARK: - Ending
@@ -252,7 +250,9 @@ extension DeviceModel {
       case .memmove:
         memory.copy(from: descriptor.source &+ offset, to: descriptor.destination &+ offset, length: length)
       case .fill:
-        memory.fill(Self.rotated(descriptor.pattern, Int(done)), at: descriptor.destination &+ offset, length: length)
+        memory.fill(
+          Descriptor.pattern(descriptor.pattern, after: Int(done)), at: descriptor.destination &+ offset, length: length
+        )
       case .none, .compare, .comparePattern: break
       }
     }

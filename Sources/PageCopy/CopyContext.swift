@@ -28,11 +28,13 @@ public final class CopyContext {
   @inline(__always)
   public func free(_ channel: Int) -> Int { entries[channel] - taken[channel] }
 
+  /// Entries that a driver submits to beside the job's: it may have to submit a batch in parts.
   @inline(__always)
-  func take(_ count: Int, _ channel: Int) { taken[channel] += count }
+  public func take(_ count: Int, _ channel: Int) { taken[channel] += count }
 
+  /// Entries that are free again.
   @inline(__always)
-  func release(_ count: Int, _ channel: Int) { taken[channel] -= count }
+  public func release(_ count: Int, _ channel: Int) { taken[channel] -= count }
 
   /// Whether any descriptor is in flight.
   public var isBusy: Bool { taken.contains { $0 > 0 } }

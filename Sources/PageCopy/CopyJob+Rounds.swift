@@ -85,9 +85,18 @@ extension CopyJob {
 
   /// At `wait`: whether the record that is waited for is there.
   public var isRecordWritten: Bool {
-    guard let pool, let place = round.waiting else { return true }
-    return pool.record(place.channel, place.bank, place.slot).pointee.status != .none
+    guard let record = waitingRecord else { return true }
+    return record.writtenStatus != .none
   }
+
+  /// At `wait`: the record that is waited for, where a device writes it.
+  public var waitingRecord: UnsafeMutablePointer<CompletionRecord>? {
+    guard let pool, let place = round.waiting else { return nil }
+    return pool.record(place.channel, place.bank, place.slot)
+  }
+
+  /// At `submit`: whether it is the rests of copies that stopped at page faults. A driver touches their pages first.
+  public var submitsRests: Bool { round.banks[0].isOpen && round.banks[0].round == nil }
 
   /// At `wait`: the channel.
   public var waitingChannel: Int { round.waiting?.channel ?? 0 }
@@ -125,7 +134,7 @@ extension CopyJob {
     guard let pool else { return .lockPool }
     while true {
       if let place = round.waiting {
-        if pool.record(place.channel, place.bank, place.slot).pointee.status == .none, !round.hasTimedOut {
+        if pool.record(place.channel, place.bank, place.slot).writtenStatus == .none, !round.hasTimedOut {
           return .wait
         }
         endWait(place, pool)
@@ -261,7 +270,7 @@ extension CopyJob {
     target.pointee = Descriptor(
       .batch, flags: flags(isTop: true), record: pool.address(of: record),
       source: pool.address(of: pool.member(channel, bank, 0)), size: UInt32(truncatingIfNeeded: count))
-    target.pointee.isPrivileged = true
+    target.pointee.isPrivileged = isPrivileged
     context.timer.batches += 1
     context.timer.members += count
     return count + 1
@@ -277,7 +286,7 @@ extension CopyJob {
     var descriptor = Descriptor(
       .memmove, flags: flags(isTop: isTop), record: record, source: sources[slice.item] + UInt64(slice.offset),
       destination: destinations[slice.item] + UInt64(slice.offset), size: UInt32(truncatingIfNeeded: slice.bytes))
-    descriptor.isPrivileged = true
+    descriptor.isPrivileged = isPrivileged
     return descriptor
   }
 
@@ -391,6 +400,7 @@ extension CopyJob {
 
   private func judge(_ slice: PageSlice, _ descriptor: Descriptor, _ record: CompletionRecord, attempts: Int) {
     if record.status == .success { return }
+    if firstError == .none { firstError = record.status }
     // A fault behind the last byte leaves nothing to do; a record that claims more than was asked for proves nothing.
     if record.status.code == .pageFault, record.bytesCompleted == descriptor.transferSize { return }
     if record.status.code == .pageFault, attempts < CopyJob.mostAttempts, let rest = descriptor.rest(after: record) {

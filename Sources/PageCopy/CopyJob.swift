@@ -45,6 +45,8 @@ public final class CopyJob {
   enum Phase { case idle, start, rounds, work, worked, pages, takeOver, cpu, end }
 
   public let context: CopyContext
+  /// Whether descriptors carry Priv, as the kernel's do; a process's must not.
+  let isPrivileged: Bool
   /// Whether the descriptors of the copy under way ask for an interrupt: vm.dsa_async_mode when it began.
   public var wantsInterrupts: Bool { round.isAsync }
   /// What is copied, in order, and where each item's bytes are and go.
@@ -63,6 +65,9 @@ public final class CopyJob {
   private(set) public var engine = ListEngine.nothing
   /// Why this engine.
   private(set) public var reason = CopyReason.empty
+  /// Status of the first descriptor, or member of a batch, that did not succeed since the start: `none` if there was no such, or if
+  /// its record never came.
+  public internal(set) var firstError = CompletionStatus.none
   /// The shares, at `work`.
   public private(set) var workers: WorkerCopyPlan?
   /// Of which item, when workers copy one huge page; nil for the list.
@@ -90,7 +95,11 @@ public final class CopyJob {
   private var beganAt: Picoseconds = 0
   private var pageBeganAt: Picoseconds = 0
 
-  public init(context: CopyContext) { self.context = context }
+  /// - Parameter isPrivileged: whether descriptors carry Priv: true in a kernel, false in a process.
+  public init(context: CopyContext, isPrivileged: Bool = true) {
+    self.context = context
+    self.isPrivileged = isPrivileged
+  }
 
   // MARK: What is to be copied
 
@@ -122,6 +131,7 @@ public final class CopyJob {
     restIndex = 0
     isAfterFailure = false
     failed.removeAll(keepingCapacity: true)
+    firstError = .none
     phase = .start
   }
 

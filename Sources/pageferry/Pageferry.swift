@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Compare
+import CopyBench
+import CopyKernels
 import Foundation
 import HostMemory
 import Plot
@@ -33,7 +35,7 @@ struct Pageferry: ParsableCommand {
     subcommands: [
       RunCommand.self, CompareCommand.self, SweepCommand.self, ReportCommand.self, SysctlCommand.self,
       TraceCommand.self, ValidateCommand.self, DSACommand.self, CopyPlanCommand.self, CopyModelCommand.self,
-      HostCommand.self,
+      HostCommand.self, BenchCommand.self,
     ])
 }
 
@@ -73,6 +75,9 @@ struct Pageferry: ParsableCommand {
     case let error as HostMemoryError: return complain("\(error)", error.kind == .request ? .usage : .failure)
     case let error as CompareError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
     case let error as SweepError: return complain("\(error)", error.kind == .usage ? .usage : .failure)
+    case let error as CopyBenchError: return complain("\(error)", error.isUsage ? .usage : .failure)
+    case let error as CopyKernelError: return complain("\(error)", .failure)
+    case let error as WorkerPoolError: return complain("\(error)", .failure)
     case let error as RunError: return complain("\(error)", error.kind == .knob ? .usage : .failure)
     default: return arguments(error)
     }

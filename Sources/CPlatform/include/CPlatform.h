@@ -43,6 +43,17 @@ static inline uint64_t pf_load64(const void *word) { return __atomic_load_n((con
 /// Shows another process the word, and everything that was written before.
 static inline void pf_store32(void *word, uint32_t value) { __atomic_store_n((uint32_t *)word, value, __ATOMIC_SEQ_CST); }
 
+/// A byte or a word that another thread or a device writes, and everything that it wrote before. Out of line, so that
+/// a sanitizer of threads sees them.
+uint8_t pf_acquire8(const void *byte);
+uint32_t pf_acquire32(const void *word);
+uint64_t pf_acquire64(const void *word);
+
+/// Shows other threads the byte or the word, and everything that was written before.
+void pf_release8(void *byte, uint8_t value);
+void pf_release32(void *word, uint32_t value);
+void pf_release64(void *word, uint64_t value);
+
 /// Sleeps while the shared word is `value`, until it is woken or `milliseconds` (below 1000) are over: futex(2).
 void pf_wait32(void *word, uint32_t value, int milliseconds);
 

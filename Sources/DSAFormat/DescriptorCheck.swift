@@ -1,16 +1,32 @@
 // What a device refuses before it starts: operation, flags, reserved fields, sizes, alignment.
 
-import DSAFormat
-
 /// The checks of one work queue.
-struct DescriptorCheck {
-  var maxTransfer: Int
-  /// The smaller of the device's and the queue's.
-  var maxBatch: Int
-  var interruptHandles: Int
-  var blockOnFault: Bool
-  var isPrivileged: Bool
-  var allowsOverlap: Bool
+///
+/// Source: Intel DSA Architecture Specification 341204, descriptor checks; devices in modelled time and on real memory share them.
+public struct DescriptorCheck: Equatable, Sendable {
+  /// Most bytes of a descriptor: the smaller of the device's and the queue's.
+  public var maxTransfer: Int
+  /// Most members of a batch: the smaller of the device's and the queue's.
+  public var maxBatch: Int
+  /// Interrupt handles that a descriptor may name: 0..<interruptHandles.
+  public var interruptHandles: Int
+  /// Whether descriptors may ask to wait for pages.
+  public var blockOnFault: Bool
+  /// Whether descriptors may carry Priv.
+  public var isPrivileged: Bool
+  /// Whether source and destination of a memmove may share bytes.
+  public var allowsOverlap: Bool
+
+  public init(
+    maxTransfer: Int, maxBatch: Int, interruptHandles: Int, blockOnFault: Bool, isPrivileged: Bool, allowsOverlap: Bool
+  ) {
+    self.maxTransfer = maxTransfer
+    self.maxBatch = maxBatch
+    self.interruptHandles = interruptHandles
+    self.blockOnFault = blockOnFault
+    self.isPrivileged = isPrivileged
+    self.allowsOverlap = allowsOverlap
+  }
 
   /// Flags that every operation may carry.
   private static let common: DescriptorFlags = [
@@ -20,8 +36,12 @@ struct DescriptorCheck {
   /// The first check that fails, in the order operation, flags, reserved fields, sizes, values and alignment (the
   /// specification leaves the order open), or `none`.
   ///
-  /// - Parameter flags: the invalid ones if the status is `invalidFlags`.
-  func status(of descriptor: Descriptor, isMember: Bool, invalid flags: inout UInt32) -> CompletionStatus {
+  /// - Parameters:
+  ///   - isMember: whether it is a member of a batch.
+  ///   - flags: becomes the invalid ones if the status is `invalidFlags`.
+  public func status(
+    of descriptor: Descriptor, isMember: Bool, invalid flags: inout UInt32
+  ) -> CompletionStatus {
     let opcode = descriptor.opcode
     guard let allowed = allowedFlags(opcode, isMember: isMember) else { return .invalidOpcode }
     let wrong = descriptor.flags.subtracting(allowed)
@@ -89,7 +109,7 @@ struct DescriptorCheck {
   }
 
   /// Whether source and destination share a byte.
-  static func overlap(_ descriptor: Descriptor) -> Bool {
+  public static func overlap(_ descriptor: Descriptor) -> Bool {
     let size = UInt64(descriptor.transferSize)
     return descriptor.source &- descriptor.destination < size || descriptor.destination &- descriptor.source < size
   }

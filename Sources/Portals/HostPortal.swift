@@ -1,0 +1,25 @@
+// What a driver on the real clock needs of a portal beside submission.
+
+import DSAFormat
+
+/// A work queue that acts on this process's memory. Descriptors hold virtual addresses. Any thread may submit.
+public protocol HostPortal: Portal, Sendable {
+  /// What it is, for reports: `software, dedicated, 32 entries`.
+  var name: String { get }
+
+  /// Makes sure that nothing that was submitted here is carried out any more, and returns when that is so. Called when a record
+  /// does not come in time; the portal may take nothing afterwards.
+  func settle()
+
+  /// Tells a device that memory is there, readable and writable until `unregister`; a device with an MMU of its own ignores it.
+  func register(_ memory: UnsafeRawBufferPointer)
+  func unregister(_ memory: UnsafeRawBufferPointer)
+
+  /// Submissions that a shared queue answered with Retry.
+  var retries: Int { get }
+}
+
+extension HostPortal {
+  public func register(_ memory: UnsafeRawBufferPointer) {}
+  public func unregister(_ memory: UnsafeRawBufferPointer) {}
+}
