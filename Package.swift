@@ -100,7 +100,8 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Workload", "Trace", "HugePages", "Compaction", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel", "Machine",
+        "Workload", "Trace", "HugePages", "Compaction", "Tiering", "Migration", "PageCopy", "DSAConfig", "DSAModel",
+        "Machine",
         "MemoryModel", "Sysctl", "Timeline", "Units", "Events",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],

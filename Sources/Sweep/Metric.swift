@@ -84,6 +84,7 @@ extension Metric {
   private static let pages = [
     Metric("demoted_pages", "pages of 4 KiB that were demoted, those of huge pages too") { $0.pages(.demotion) },
     Metric("promoted_pages", "pages of 4 KiB that were promoted, those of huge pages too") { $0.pages(.numaMisplaced) },
+    Metric("compacted_pages", "pages of 4 KiB that compaction moved") { $0.pages(.compaction) },
     Metric("migration_ps", "all stages of all migrations; copies from beginning to end") { $0.summary.migrationPs },
   ]
 

@@ -25,6 +25,8 @@ public struct ZoneCompaction: Sendable {
   /// (compact_blockskip_flush).
   var flushesSkips = false
 
+  public init() {}
+
   /// Whether a request of `order` is passed over because it failed a short while ago (`compaction_deferred`). Counts it.
   public mutating func isDeferred(order: Int) -> Bool {
     guard order >= orderFailed else { return false }
