@@ -44,20 +44,22 @@ import Testing
           verdict                              -       faster    faster
         fast-memory accesses               3.7 %        3.0 %   100.0 %
         pages moved
+          compaction, of 4 KiB               503            0         0
+          compaction, of 2 MiB                 0            0         0
           demotion, of 4 KiB                 989            0         0
           demotion, of 2 MiB                   0            0         0
-        migration time                   1.66 ms          0 s       0 s
-          isolate                       79.12 us          0 s       0 s
-          allocate                      79.12 us          0 s       0 s
-          unmap                        247.25 us          0 s       0 s
-          flush                        494.50 us          0 s       0 s
-          copy                         405.09 us          0 s       0 s
-          remap                        197.80 us          0 s       0 s
-          put_back                     158.24 us          0 s       0 s
-        copy time (the stage 'copy')   405.09 us          0 s       0 s
-          CPU time of copying          405.09 us          0 s       0 s
-          rate                        10.00 GB/s            -         -
-          copied by one CPU              3.9 MiB        0 KiB     0 KiB
+        migration time                   2.44 ms      8.74 us       0 s
+          isolate                      103.34 us      1.57 us       0 s
+          allocate                      87.31 us      7.17 us       0 s
+          unmap                        373.00 us          0 s       0 s
+          flush                        746.00 us          0 s       0 s
+          copy                         592.39 us          0 s       0 s
+          remap                        298.40 us          0 s       0 s
+          put_back                     238.72 us          0 s       0 s
+        copy time (the stage 'copy')   592.39 us          0 s       0 s
+          CPU time of copying          592.39 us          0 s       0 s
+          rate                        10.32 GB/s            -         -
+          copied by one CPU              5.8 MiB        0 KiB     0 KiB
           copied by several CPUs           0 KiB        0 KiB     0 KiB
           copied by DSA                    0 KiB        0 KiB     0 KiB
         stalls, first touch                6,144        6,144     6,144
@@ -72,7 +74,7 @@ import Testing
           worst                         31.00 us            -         -
 
         speed-up over tpp, by time without warm-up; within 0.5 % is 'same'
-        its range: the same with all 28 uncalibrated costs (--list-costs) halved, and doubled; undecided: the three do not say the same
+        its range: the same with all 32 uncalibrated costs (--list-costs) halved, and doubled; undecided: the three do not say the same
 
         """)
   }
