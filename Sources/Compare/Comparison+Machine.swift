@@ -81,6 +81,12 @@ extension RunSummary {
         all.append(Figure("\(name)/runs", "runs", phase.runs))
         all.append(Figure("\(name)/accesses", "accesses", phase.accesses))
       }
+      for (number, section) in task.sections.enumerated() {
+        let name = "task/\(task.name)/section/\(number + 1).\(section.name)"
+        all.append(Figure("\(name)/elapsed", "ps", section.elapsedPs))
+        all.append(Figure("\(name)/accesses", "accesses", section.accesses))
+        all.append(Figure("\(name)/bytes", "bytes", section.bytes))
+      }
     }
     for m in migrations {
       let name = "migration/\(m.reason)"

@@ -78,6 +78,17 @@ extension Comparison {
           .map { Decimal.span($0.elapsedPs) } ?? "-"
       }
     }
+    for (index, task) in (profiles.first?.given.tasks ?? []).enumerated() {
+      for (number, section) in task.sections.enumerated() where task.sections.count > 1 && section.bytes > 0 {
+        table.add("  \(section.name), bandwidth", profiles) { profile in
+          let sections = profile.given.tasks[index].sections
+          guard number < sections.count else { return "-" }
+          // 10 MB/s are two decimals of a GB/s.
+          let rate = Decimal.ratio(sections[number].bytes, sections[number].elapsedPs, times: .second / 10_000_000)
+          return Decimal.fixed(rate, places: 2) + " GB/s"
+        }
+      }
+    }
     table.add("speed-up over \(reference)", profiles) { Comparison.times($0.speedup?.millionths) }
     if profiles.contains(where: { $0.speedup?.range != nil }) {
       table.add("  least of its range", profiles) { Comparison.times($0.speedup?.range?.lowerBound) }

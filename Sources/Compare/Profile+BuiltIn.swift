@@ -55,9 +55,10 @@ extension Profile {
     """
 
   private static let tppConcur = """
-    # The original's kernel with lists demoted together: each list is unmapped, copied and mapped again as a whole, on one CPU.
+    # The original's kernel with lists demoted and compacted together: each list is unmapped, copied and mapped again as a whole, on one CPU.
     kernel.rules = tpp2021
     vm.use_concur_to_demote = 1
+    vm.use_concur_to_compact = 1
     mm.numa.demotion_enabled = 1
     kernel.numa_balancing = 2
     vm.demote_scale_factor = 1000
@@ -68,6 +69,7 @@ extension Profile {
     # tpp-concur.conf with several CPUs copying each list (vm.limit_mt_num, 4 by default): base pages gain too. About what Nimble does.
     kernel.rules = tpp2021
     vm.use_concur_to_demote = 1
+    vm.use_concur_to_compact = 1
     vm.cpu_multi_copy_pages = 1
     mm.numa.demotion_enabled = 1
     kernel.numa_balancing = 2
@@ -80,6 +82,7 @@ extension Profile {
     # The order is that of the original: lists, then the devices (vm.dsa_state), then their use, then tiering.
     kernel.rules = tpp2021
     vm.use_concur_to_demote = 1
+    vm.use_concur_to_compact = 1
     vm.dsa_state = 1
     vm.use_dsa_copy_pages = 1
     mm.numa.demotion_enabled = 1

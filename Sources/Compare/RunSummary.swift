@@ -45,6 +45,17 @@ public struct TaskFigures: Codable, Equatable, Sendable {
   public var accesses: Int
   public var endPs: Int
   public var phases: [PhaseFigures]
+  /// What lies between the `mark` phases that are no warm-up.
+  public var sections: [SectionFigures] = []
+}
+
+/// A section of a task: from one `mark` to the next.
+public struct SectionFigures: Codable, Equatable, Sendable {
+  public var name: String
+  public var elapsedPs: Int
+  public var accesses: Int
+  /// What the accesses moved.
+  public var bytes: Int
 }
 
 /// A phase of a task, all its repetitions together.
@@ -144,6 +155,10 @@ extension TaskFigures {
       PhaseFigures(
         number: $0.number, label: $0.label, runs: $0.runs, elapsedPs: $0.elapsed, accesses: $0.accesses,
         accessHash: Digest.hexadecimal($0.accessHash))
+    }
+    sections = task.sections.filter { !$0.isWarmup && !$0.name.isEmpty && $0.end > $0.start }.map {
+      SectionFigures(
+        name: $0.name, elapsedPs: $0.end - $0.start, accesses: $0.totals.accesses, bytes: $0.totals.bytes)
     }
   }
 }

@@ -76,7 +76,7 @@ extension Memory {
     return true
   }
 
-  private func install(_ pfn: PFN, order: Int, slot: Int, isWrite: Bool, isFile: Bool, cpu: Int) {
+  func install(_ pfn: PFN, order: Int, slot: Int, isWrite: Bool, isFile: Bool, cpu: Int) {
     makeFolio(pfn, order: order, slot: slot, carrying: isFile ? FrameFlags.file : 0)
     for i in 0..<(1 << order) {
       cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])

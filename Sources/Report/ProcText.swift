@@ -1,21 +1,9 @@
-// The memory at the end of a run, as /proc/zoneinfo and /proc/buddyinfo show it.
+// The zones at the end of a run, as /proc/zoneinfo shows them.
 
 import MemoryModel
 
 /// Texts of /proc.
 public enum ProcText {
-  /// /proc/buddyinfo (mm/vmstat.c frag_show_print).
-  public static func buddyinfo(_ memory: Memory) -> String {
-    var text = ""
-    for index in 0..<memory.zoneCount {
-      let zone = memory.zones[index]
-      text += "Node \(zone.node), zone \(zone.kind.name.right(8)) "
-      for order in 0...Memory.maxOrder { text += String(zone.freeBlocks(order: order)).right(6) + " " }
-      text += "\n"
-    }
-    return text
-  }
-
   /// /proc/zoneinfo (mm/vmstat.c zoneinfo_show_print), without what the model does not have. `spanned` and `present`
   /// are `managed`: a modelled zone has no holes.
   public static func zoneinfo(_ memory: Memory) -> String {

@@ -10,7 +10,7 @@ public struct RunFiles {
   public private(set) var files: [(name: String, text: String)] = []
 
   /// Everything that depends on the inputs alone.
-  public init(_ result: RunResult, inputs: RunInputs, zoneinfo: Bool = false, buddyinfo: Bool = false) {
+  public init(_ result: RunResult, inputs: RunInputs, zoneinfo: Bool = false) {
     files.append(("config.sysctl", inputs.tree.sysctlText()))
     files.append(("vmstat.csv", VMStatText.text(result)))
     files.append(("machine.csv", MachineText.text(result)))
@@ -21,8 +21,8 @@ public struct RunFiles {
     let copies = CopyText(copy: result.copy)
     files.append(("timer", copies.timer))
     files.append(("timer.json", copies.timerJSON.text))
+    files += FreeAreaText.files(result.freeAreas, rules: result.memory.rules)
     if zoneinfo { files.append(("zoneinfo", ProcText.zoneinfo(result.memory))) }
-    if buddyinfo { files.append(("buddyinfo", ProcText.buddyinfo(result.memory))) }
     if let timeline = result.timeline {
       files.append(("timeline.json", TimelineJSON(timeline, version: inputs.version).text))
     }

@@ -168,9 +168,10 @@ enum MachinePlan {
 
   /// Refuses machines that could not run the workload.
   static func check(
-    _ memory: Memory, footprintPages: Int, tablePages: Int, spec: WorkloadSpec
+    _ memory: Memory, footprintPages: Int, tablePages: Int, droppablePages: Int = 0, spec: WorkloadSpec
   ) throws(RunError) {
-    var room = 0
+    // Page cache in the way makes room.
+    var room = droppablePages
     for node in 0..<memory.nodeCount {
       var marks = 0
       var free = 0

@@ -134,6 +134,8 @@ public struct RunResult {
   /// Where pages were and where accesses went.
   public var heat: HeatMap
   public var snaps: [SnapResult]
+  /// The free lists at the start, at the end, and where the run was asked for them.
+  public var freeAreas: [FreeAreaSample]
   public var stalls: [StallSummary]
   public var reuse: ReuseSummary
   public var trace: MigrationTrace

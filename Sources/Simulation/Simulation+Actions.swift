@@ -40,6 +40,7 @@ extension Simulation {
     case .set: "set"
     case .snap(let r): "snap \(spec.regions[r].name)"
     case .punch: "punch"
+    case .buddyinfo(let name): "buddyinfo \(name)"
     case .mark(let name, _): "mark \(name)"
     case .loop: "loop"
     }

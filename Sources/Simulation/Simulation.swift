@@ -72,6 +72,7 @@ public final class Simulation {
 
   var sampler: Sampler
   var snaps: [SnapResult] = []
+  var freeAreas: FreeAreaSampler
   let nodeOfCPU: [Int]
   /// The threads of all programs, which own them.
   private var userThreads: [Unmanaged<UserThread>] = []
@@ -134,12 +135,15 @@ public final class Simulation {
     let layouts = try MachinePlan.nodes(hardware, footprintPages: footprint, tablePages: tables)
     nodeOfCPU = MachinePlan.nodeOfCPU(layouts, cpus: hardware.cpus)
     let idle = hardware.nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
-    try MachinePlan.checkSize(layouts, virtualPages: inputs.totalSlots + idle)
+    let firstAged = (inputs.totalSlots + idle + Page.perHuge - 1) & ~(Page.perHuge - 1)
+    let virtualPages = try firstAged + MachinePlan.agedSlots(spec, layouts)
+    try MachinePlan.checkSize(layouts, virtualPages: virtualPages)
     memory = Memory(
-      nodes: layouts, cpuCount: hardware.cpus, virtualPages: inputs.totalSlots + idle, rules: rules,
-      knobs: tree[MemoryKnobs.self])
+      nodes: layouts, cpuCount: hardware.cpus, virtualPages: virtualPages, rules: rules, knobs: tree[MemoryKnobs.self])
     try MachinePlan.mapIdlePages(hardware, in: memory, firstSlot: inputs.totalSlots)
-    try MachinePlan.check(memory, footprintPages: footprint, tablePages: tables, spec: spec)
+    let droppable = try MachinePlan.age(spec, in: memory, firstSlot: firstAged)
+    try MachinePlan.check(
+      memory, footprintPages: footprint, tablePages: tables, droppablePages: droppable, spec: spec)
     links = Links(
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
       queuePermille: hardware.queuePermille)
@@ -163,6 +167,7 @@ public final class Simulation {
       switchCost: costs.contextSwitch)
     sampler = Sampler(
       interval: knobs.sampleInterval, pages: inputs.totalSlots, regions: inputs.regions(of: spec), memory: memory)
+    freeAreas = FreeAreaSampler(interval: knobs.buddyInterval)
     nextListStats = hardware.statsPhase
 
     connectCopies()
@@ -269,6 +274,7 @@ public final class Simulation {
   public func run() throws(RunError) -> RunResult {
     wakeTimes = threads.map(\.wakeTime)
     sample()
+    freeAreas.take("start", now: now, memory: memory)
     while foreground > 0 && failure == nil && !isCut { advance() }
     if let failure { throw failure }
     return finish()
@@ -311,6 +317,7 @@ public final class Simulation {
       if hardware.cpus > 1 { for cpu in 0..<hardware.cpus { memory.drainLRUAdd(cpu: cpu) } }
     }
     if now >= sampler.next { sample() }
+    if now >= freeAreas.next { freeAreas.take("", now: now, memory: memory) }
     if knobs.maxTime > 0 && now >= knobs.maxTime { isCut = true }
   }
 
@@ -458,6 +465,7 @@ public final class Simulation {
   private func finish() -> RunResult {
     for program in programs where program.isEndless || isCut { program.cut(now: now) }
     sample(isLast: true)
+    freeAreas.take("end", now: now, memory: memory)
     var faults: [String] = []
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
     warnUnderTwoPasses()
@@ -470,7 +478,7 @@ public final class Simulation {
       processes: spaces.map {
         ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
       },
-      samples: sampler.samples, heat: sampler.heat.map, snaps: snaps,
+      samples: sampler.samples, heat: sampler.heat.map, snaps: snaps, freeAreas: freeAreas.samples,
       stalls: StallCause.allCases.compactMap { stalls.summary($0) },
       reuse: sampler.reuse.summary(), trace: trace, memory: memory,
       kswapdTime: kswapdThreads.map(\.cpuTime),

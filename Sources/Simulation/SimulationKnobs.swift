@@ -21,6 +21,7 @@ public struct SimulationKnobs: KnobSet {
   public var workloadSeed = 0
   public var chunk = 256
   public var sampleInterval = 100 * Picoseconds.millisecond
+  public var buddyInterval = 0
   public var traceLimit = 100_000
   public var check = CheckLevel.end
   public var maxTime = 0
@@ -64,6 +65,14 @@ public struct SimulationKnobs: KnobSet {
       "sim.sample_interval", \.sampleInterval, in: Picoseconds.microsecond...(1000 * Picoseconds.second),
       when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Modelled time between lines of vmstat.csv; doubled whenever the file would pass 4096 lines."),
+    .duration(
+      "sim.buddy_interval", \.buddyInterval, in: 0...(1000 * Picoseconds.second), when: .beforeRun, evidence: .setting,
+      source: "Pageferry",
+      doc:
+        "Modelled time between snapshots of the free lists (buddyinfo, pagetypeinfo, extfrag_index, unusable_index).",
+      notes:
+        "0: only at both ends of the run, and where a phase says `buddyinfo:`. Doubled whenever there would be more than 1024."
+    ),
     .integer(
       "sim.trace_limit", \.traceLimit, in: 0...10_000_000, unit: "lines", when: .beforeRun, evidence: .setting,
       source: "Pageferry",

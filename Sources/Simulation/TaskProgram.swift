@@ -225,6 +225,9 @@ final class TaskProgram {
     case .snap(let region):
       simulation.snap(region: region, in: space, now: now)
       return .compute(simulation.snapCost(region: region))
+    case .buddyinfo(let name):
+      simulation.freeAreas.take(name, now: now, memory: simulation.memory)
+      return .again
     case .punch(let punch):
       simulation.punch(punch, in: space, cpu: threads[0].thread.lastCPU)
       return .again

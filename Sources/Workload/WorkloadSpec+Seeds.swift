@@ -14,6 +14,9 @@ extension WorkloadSpec {
       guard case .phases(let phases) = spec.tasks[index].work else { continue }
       spec.tasks[index].work = .phases(phases.map { $0.reseeded(variant) })
     }
+    for index in spec.ages.indices {
+      spec.ages[index].seed = WorkloadSpec.seed(spec.ages[index].seed, variant: variant)
+    }
     return spec
   }
 
@@ -38,7 +41,7 @@ extension PhaseSpec {
       punch.seed = WorkloadSpec.seed(punch.seed, variant: variant)
       phase.action = .punch(punch)
     case .loop(let count, let phases): phase.action = .loop(count, phases.map { $0.reseeded(variant) })
-    case .map, .unmap, .sleep, .compute, .set, .snap, .mark: break
+    case .map, .unmap, .sleep, .compute, .set, .snap, .buddyinfo, .mark: break
     }
     return phase
   }

@@ -22,10 +22,43 @@ public struct WorkloadSpec: Sendable, Equatable {
   public var tasks: [TaskSpec]
   /// Knob writes at modelled times, ascending; equal times keep the order of the file.
   public var events: [KnobEvent]
+  /// Nodes that are aged before the run, each once.
+  public var ages: [AgeSpec] = []
 
   /// Pages the workload can touch: what the file states, else the sum of its regions (0 for a workload of traces alone,
   /// whose pages only the trace knows).
   public var footprint: Int { statedFootprint ?? regions.reduce(0) { $0 + $1.pages } }
+}
+
+/// What a node looks like before the tasks begin, in shares of what is free of it then. Shares are in millionths.
+public struct AgeSpec: Sendable, Equatable {
+  public var node: Int
+  /// What stays free.
+  public var free: Int
+  /// Of that: in whole 2 MiB blocks.
+  public var inBlocks: Int
+  /// Pages of the kernel's own that nothing can move, strewn over some of the other blocks.
+  public var unmovable: Int
+  /// The share of the other blocks that have any.
+  public var unmovableIn: Int
+  /// Clean page cache. What is left are pages of processes that sleep.
+  public var pageCache: Int
+  public var seed: UInt64
+  /// Line in the file.
+  public var line: Int
+
+  public init(
+    node: Int, free: Int, inBlocks: Int, unmovable: Int, unmovableIn: Int, pageCache: Int, seed: UInt64, line: Int
+  ) {
+    self.node = node
+    self.free = free
+    self.inBlocks = inBlocks
+    self.unmovable = unmovable
+    self.unmovableIn = unmovableIn
+    self.pageCache = pageCache
+    self.seed = seed
+    self.line = line
+  }
 }
 
 /// One address space, shared by its tasks.
@@ -171,6 +204,8 @@ public enum PhaseAction: Sendable, Equatable {
   case set([KnobWrite])
   /// Reports the node of every page of the region.
   case snap(region: Int)
+  /// Takes a snapshot of the free lists, with a name.
+  case buddyinfo(name: String)
   /// Frees a random part of the region's pages.
   case punch(PunchSpec)
   /// A new section of the report begins; totals leave out a warm-up.

@@ -49,9 +49,6 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Add zoneinfo to the run directory: the zones at the end, as in /proc/zoneinfo.")
   var zoneinfo = false
 
-  @Flag(help: "Add buddyinfo to the run directory: free blocks at the end, as in /proc/buddyinfo.")
-  var buddyinfo = false
-
   @OptionGroup var timeline: TimelineOptions
 
   func validate() throws {
@@ -92,7 +89,7 @@ struct RunCommand: ParsableCommand {
     defer { bar.end() }
     let result = try simulation.run()
     bar.end()
-    let files = RunFiles(result, inputs: inputs, zoneinfo: zoneinfo, buddyinfo: buddyinfo)
+    let files = RunFiles(result, inputs: inputs, zoneinfo: zoneinfo)
     let path = try files.write(to: directory, wallSeconds: clock.now - start)
     if json {
       try Console.out(files.json)

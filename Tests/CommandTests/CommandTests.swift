@@ -19,16 +19,16 @@ private let tiny = """
   @Test func `a run leaves a whole directory and a summary`() throws {
     try Command.withFolder { folder in
       try Command.write(tiny, folder + "/tiny.yaml")
-      let first = try Command.run("run", "tiny.yaml", "--zoneinfo", "--buddyinfo", in: folder)
+      let first = try Command.run("run", "tiny.yaml", "--zoneinfo", in: folder)
       #expect(first.status == 0)
       #expect(first.error == "")
       #expect(first.out.hasSuffix("\nrun directory: runs/tiny-1\n"))
       let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs/tiny-1").sorted()
       #expect(
         names == [
-          "buddyinfo", "config.sysctl", "copies.csv", "heat.csv", "host.json", "machine.csv", "regions.csv", "run.json",
-          "timer",
-          "timer.json", "trace.txt", "vmstat.csv", "zoneinfo",
+          "buddyinfo", "config.sysctl", "copies.csv", "extfrag_index", "heat.csv", "host.json", "machine.csv",
+          "pagetypeinfo", "regions.csv", "run.json", "timer", "timer.json", "trace.txt", "unusable_index", "vmstat.csv",
+          "zoneinfo",
         ])
       let second = try Command.run("run", "tiny.yaml", "--quiet", in: folder)
       #expect(second.status == 0 && second.out == "" && second.error == "")

@@ -58,8 +58,9 @@ import Units
     #expect(stalls["first_touch"]?["count"] == 6144)
     #expect(
       (root["files"] as? [String: String])?.keys.sorted() == [
-        "config.sysctl", "copies.csv", "heat.csv", "machine.csv", "regions.csv", "timer", "timer.json", "trace.txt",
-        "vmstat.csv",
+        "buddyinfo", "config.sysctl", "copies.csv", "extfrag_index", "heat.csv", "machine.csv", "pagetypeinfo",
+        "regions.csv",
+        "timer", "timer.json", "trace.txt", "unusable_index", "vmstat.csv",
       ])
     #expect((root["totals_excluding_warmup"] as? [String: Any])?["accesses"] as? Int == 2 * 6144)
   }
@@ -67,13 +68,12 @@ import Units
   @Test func `equal runs give equal files`() throws {
     let (a, inputsA) = try SmallRun.run()
     let (b, inputsB) = try SmallRun.run()
-    let filesA = RunFiles(a, inputs: inputsA, zoneinfo: true, buddyinfo: true).files
-    let filesB = RunFiles(b, inputs: inputsB, zoneinfo: true, buddyinfo: true).files
+    let filesA = RunFiles(a, inputs: inputsA, zoneinfo: true).files
+    let filesB = RunFiles(b, inputs: inputsB, zoneinfo: true).files
     #expect(
       filesA.map(\.name) == [
         "config.sysctl", "vmstat.csv", "machine.csv", "heat.csv", "regions.csv", "copies.csv", "trace.txt", "timer",
-        "timer.json",
-        "zoneinfo", "buddyinfo", "run.json",
+        "timer.json", "buddyinfo", "pagetypeinfo", "extfrag_index", "unusable_index", "zoneinfo", "run.json",
       ])
     for (x, y) in zip(filesA, filesB) { #expect(x.text == y.text, "\(x.name)") }
   }

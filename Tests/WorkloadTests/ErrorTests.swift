@@ -47,7 +47,7 @@ import Testing
     ("name: w\nabuot: x\ntasks: [{trace: t}]", ":2:1: abuot: a workload has no such key; did you mean `about`?"),
     (
       "name: w\nzzz: x\ntasks: [{trace: t}]",
-      ":2:1: zzz: a workload has no such key; known are `name`, `about`, `seed`, `footprint`, `regions`, `tasks`, `events`"
+      ":2:1: zzz: a workload has no such key; known are `name`, `about`, `seed`, `footprint`, `regions`, `tasks`, `events`, `age`"
     ),
     ("name: w\nname: v\ntasks: [{trace: t}]", ":1:1: name: the key is written twice; keep one of them"),
     (

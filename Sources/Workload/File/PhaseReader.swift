@@ -35,7 +35,8 @@ struct PhaseReader {
       "seed", "scatter", "exponent", "hot", "hot_share", "step", "period", "think", "sleep", "bytes",
     ],
     ["mix", "for", "batch", "seed", "think", "bytes"],
-    ["map"], ["unmap"], ["sleep"], ["compute"], ["set"], ["snap"], ["punch", "share", "seed"], ["mark", "warmup"],
+    ["map"], ["unmap"], ["sleep"], ["compute"], ["set"], ["snap"], ["buddyinfo"], ["punch", "share", "seed"],
+    ["mark", "warmup"],
     ["loop", "phases"],
   ]
 
@@ -69,6 +70,7 @@ struct PhaseReader {
     case "map": result = .map(region: try region(subject, isMap: true))
     case "unmap": result = .unmap(region: try region(subject))
     case "snap": result = .snap(region: try region(subject))
+    case "buddyinfo": result = .buddyinfo(name: try subject.identifier())
     case "sleep": result = .sleep(try subject.time())
     case "compute": result = .compute(try subject.time())
     case "set": result = .set(try subject.knobWrites())

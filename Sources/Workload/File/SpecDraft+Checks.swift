@@ -93,7 +93,7 @@ extension SpecDraft {
       case .punch(let punch): used = [punch.region]
       case .access(let access): used = [access.region]
       case .mix(let mix): used = mix.windows.map(\.access.region)
-      case .sleep, .compute, .set, .mark: continue
+      case .sleep, .compute, .set, .buddyinfo, .mark: continue
       }
       if let missing = used.first(where: { !isMapped[$0] }) {
         let name = regions[missing].name

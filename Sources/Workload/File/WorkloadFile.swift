@@ -25,10 +25,10 @@ public enum WorkloadFile {
       name: try root.required("name", "write `name:` and a name for reports").identifier(),
       about: try root["about"]?.oneLine() ?? "", path: path, seed: seed,
       statedFootprint: try root["footprint"]?.sizeInPages(), processes: processes, regions: regionSpecs,
-      tasks: taskSpecs, events: try events(root["events"]))
+      tasks: taskSpecs, events: try events(root["events"]), ages: try ages(root["age"], seed: seed))
   }
 
-  static let keys = ["name", "about", "seed", "footprint", "regions", "tasks", "events"]
+  static let keys = ["name", "about", "seed", "footprint", "regions", "tasks", "events", "age"]
   static let regionKeys = ["size", "pages", "kind", "thp", "process"]
   static let eventKeys = ["at", "set"]
 
