@@ -11,7 +11,7 @@ endif
 # Suites that run whole workloads: in release, where they are 20 to 40 times faster.
 SLOW = FuzzTests|FidelityTests
 
-.PHONY: demo build test test-fast test-slow fuzz sanitize bench bench-quick bench-large bench-terabyte traces deps docs format lint clean
+.PHONY: demo build test test-fast test-slow fuzz sanitize bench bench-quick bench-large bench-terabyte traces deps docs original format lint clean
 
 # Replays a recorded program on fast and slow memory under the rules of the TPP kernel.
 demo: build
@@ -88,6 +88,16 @@ docs: build
 	mv docs/knobs.md.new docs/knobs.md
 	awk -v command='$(PAGEFERRY)' '$(REFRESH)' docs/copy-model.md > docs/copy-model.md.new
 	mv docs/copy-model.md.new docs/copy-model.md
+
+# Runs each "$ ..." that begins a block again, whatever the command; a failure ends it all.
+RERUN = /^[$$] / { print; run = substr($$0, 3); while ((run | getline line) > 0) print line; if (close(run)) exit 1; old = 1; next } \
+  /^```/ { old = 0 } !old { print }
+
+# The original's experiments, and the tables of docs/original.md anew: some minutes.
+original: build
+	out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
+	OUT=$$out PATH="$$PWD/$(dir $(PAGEFERRY)):$$PATH" awk '$(RERUN)' docs/original.md > docs/original.md.new && \
+	mv docs/original.md.new docs/original.md
 
 format:
 	$(SWIFT) format -i -r Sources Tests Benchmarks Package.swift

@@ -59,7 +59,7 @@ import Workload
         == "w.yaml:2: node 2 is to be aged, but the machine has nodes 0 to 1; change 'node:' of 'age:', or give hw.node2.size"
     )
     #expect(
-      try message("{free: 50%, unmovable: 40%, unmovable_in: 81%}", ["hw.node0.size=8M", "hw.node1.size=64M"])
+      try message("{free: 1%, unmovable: 99%, unmovable_in: 100%}", ["hw.node0.size=8M", "hw.node1.size=64M"])
         .hasPrefix("w.yaml:2: node 0 has too few free 2 MiB blocks for the shares of 'age:'; "))
   }
 }

@@ -178,7 +178,7 @@ import Testing
     ),
     (
       phases("{}"),
-      ":4:1: tasks[0].phases[0]: names no action; known are `access`, `mix`, `map`, `unmap`, `sleep`, `compute`, `set`, `snap`, `punch`, `mark`, `loop`"
+      ":4:1: tasks[0].phases[0]: names no action; known are `access`, `mix`, `map`, `unmap`, `sleep`, `compute`, `set`, `snap`, `buddyinfo`, `punch`, `mark`, `loop`"
     ),
     (phases(""), ":3:18: tasks[0].phases: is an empty list; write at least one phase"),
     (phases("{acess: A}"), ":4:2: tasks[0].phases[0].acess: names no action; did you mean `access`?"),

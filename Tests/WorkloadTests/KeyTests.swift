@@ -67,6 +67,7 @@ import Units
             think: 5ns
             bytes: 256
           - unmap: A
+          - buddyinfo: end
       - name: other
         cpus: 1
         repeat: forever
@@ -79,6 +80,7 @@ import Units
       - {at: 10s, set: {b: x}}
       - {at: 5s, set: {a: "1 2"}}
       - {at: 10s, set: {c: z}}
+    age: {node: 1, free: 40%, in_blocks: 10%, unmovable: 2%, unmovable_in: 50%, page_cache: 30%, seed: 7}
     """
 
   @Test func everyKeyIsRead() throws {
@@ -103,8 +105,8 @@ import Units
     #expect(main.cpus == [0, 1, 2, 4] && main.threads == 3 && main.mlpThousandths == 2_500 && main.sizeClass == 1)
     #expect(main.weight == 8 && main.repeats == .times(2) && main.start == 1_500_000_000 && main.line == 10)
     #expect(spec.tasks[1].cpus == [1] && spec.tasks[1].repeats == .forever && spec.tasks[1].isEndless)
-    #expect(spec.tasks[2].work == .trace(TraceSpec(path: "t.trace", resolvedPath: "/data/t.trace", line: 64)))
-    #expect(spec.tasks[3].work == .trace(TraceSpec(path: "/abs/u.trace", resolvedPath: "/abs/u.trace", line: 65)))
+    #expect(spec.tasks[2].work == .trace(TraceSpec(path: "t.trace", resolvedPath: "/data/t.trace", line: 65)))
+    #expect(spec.tasks[3].work == .trace(TraceSpec(path: "/abs/u.trace", resolvedPath: "/abs/u.trace", line: 66)))
     #expect(spec.events.map(\.at) == [5 * .second, 10 * .second, 10 * .second])
     #expect(spec.events.map { $0.writes.map { "\($0.name)=\($0.value)" } } == [["a=1 2"], ["b=x"], ["c=z"]])
   }
@@ -177,15 +179,16 @@ import Units
               weight: 1),
           ], duration: 10 * .second, batch: 1_000, seed: 6)),
       .unmap(region: 0),
+      .buddyinfo(name: "end"),
     ]
     #expect(phases.count == expected.count)
     for (phase, action) in zip(phases, expected) { #expect(phase.action == action) }
-    #expect(phases.map(\.number) == Array(0...13) + Array(16...19))
+    #expect(phases.map(\.number) == Array(0...13) + Array(16...20))
   }
 
   @Test func theTablesOfKeysAreWhatTheseTestsCover() {
     let documented = Set(
-      WorkloadFile.keys + WorkloadFile.regionKeys + WorkloadFile.taskKeys + WorkloadFile.eventKeys
+      WorkloadFile.keys + WorkloadFile.regionKeys + WorkloadFile.taskKeys + WorkloadFile.eventKeys + WorkloadFile.ageKeys
         + PhaseReader.actions.flatMap { $0 } + PhaseReader.windowKeys)
     for key in documented { #expect(Self.everything.contains("\(key):"), "\(key)") }
     let page = try? String(contentsOfFile: workloadsFolder + "/../docs/workload-files.md", encoding: .utf8)
