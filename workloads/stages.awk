@@ -18,6 +18,6 @@ END {
   for (s = 1; s <= stage; s++) {
     span = last[s] - last[s - 1]
     printf "%-16.0f %10.0f %10.0f %10.0f %14.1f %10.1f %%\n", last[s], up[s] / 256, down[s] / 256, moved[s] / 256, \
-      span > 0 ? (up[s] + down[s] + moved[s]) / 256 / span * 1000 : 0, all[s] > 0 ? 100 * fast[s] / all[s] : 0
+      (span > 0 ? (up[s] + down[s] + moved[s]) / 256 / span * 1000 : 0), (all[s] > 0 ? 100 * fast[s] / all[s] : 0)
   }
 }
