@@ -188,7 +188,8 @@ import Units
 
   @Test func theTablesOfKeysAreWhatTheseTestsCover() {
     let documented = Set(
-      WorkloadFile.keys + WorkloadFile.regionKeys + WorkloadFile.taskKeys + WorkloadFile.eventKeys + WorkloadFile.ageKeys
+      WorkloadFile.keys + WorkloadFile.regionKeys + WorkloadFile.taskKeys + WorkloadFile.eventKeys
+        + WorkloadFile.ageKeys
         + PhaseReader.actions.flatMap { $0 } + PhaseReader.windowKeys)
     for key in documented { #expect(Self.everything.contains("\(key):"), "\(key)") }
     let page = try? String(contentsOfFile: workloadsFolder + "/../docs/workload-files.md", encoding: .utf8)
