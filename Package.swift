@@ -178,7 +178,8 @@ let package = Package(
     .testTarget(
       name: "BackingTests",
       dependencies: [
-        "Backing", "HostMemory", "Simulation", "Workload", "Report", "Migration", "PageCopy", "MemoryModel", "DSAModel",
+        "Backing", "HostMemory", "Host", "Simulation", "Workload", "Report", "Migration", "PageCopy", "MemoryModel",
+        "DSAModel",
         "Sysctl", "Units",
       ]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),

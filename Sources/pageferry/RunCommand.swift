@@ -121,7 +121,7 @@ struct RunCommand: ParsableCommand {
     if let backing = result.backing, backing.wrong > 0 {
       return Failure(
         message:
-          "\(backing.wrong) pages of real memory have wrong bytes: a copy lost content; \(path)/host.json says who copied",
+          "\(backing.wrong) \(backing.wrong == 1 ? "page of real memory has" : "pages of real memory have") wrong bytes: a copy lost content; \(path)/host.json says who copied",
         status: .failure)
     }
     return Failure(
