@@ -110,6 +110,7 @@ struct RunCommand: ParsableCommand {
       try Console.out(Summary(result, inputs: inputs).text + "\nrun directory: \(path)\n")
     }
     if json || quiet { for warning in result.warnings { Console.error("warning: \(warning)") } }
+    if json || quiet { for remark in result.backing?.remarks ?? [] { Console.error("note: \(remark)") } }
     guard result.faults.isEmpty else { throw faults(result, path) }
   }
 
