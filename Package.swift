@@ -236,6 +236,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
+        "Backing", "HostMemory",
         "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "PageCopy", "DSAModel", "Sysctl", "Events",
         "Units",
       ]),

@@ -120,6 +120,7 @@ public final class RealEngines {
   }
 
   private func makeCopier(_ wanted: CopyKnobs) -> HostCopy? {
+    for memory in memory { copier?.channels.unregister(memory) }
     var knobs = wanted
     knobs.dsaTimeout = max(knobs.dsaTimeout, Self.leastTimeout)
     if knobs.useDSACopyPages, knobs.dsaState, !openPortals(knobs.limitChans) {
