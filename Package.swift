@@ -96,6 +96,14 @@ let package = Package(
       name: "CopyBench",
       dependencies: ["CCopyKernels", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Events", "Units"]),
 
+    // Real memory behind the model's frames, and the engines that move it.
+    .target(
+      name: "Backing",
+      dependencies: [
+        "CCopyKernels", "CopyKernels", "CopyBench", "Portals", "HostMemory", "Host", "Migration", "PageCopy",
+        "MemoryModel", "DSAModel", "Units",
+      ]),
+
     // Runs, and what is made of them.
     .target(
       name: "Simulation",
@@ -140,7 +148,8 @@ let package = Package(
     .executableTarget(
       name: "pageferry",
       dependencies: [
-        "Simulation", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation", "Calibration",
+        "Simulation", "Backing", "CopyModel", "Report", "Charts", "Plot", "Compare", "Sweep", "Validation",
+        "Calibration",
         "Workload", "Trace", "Tiering", "Migration", "PageCopy", "CopyBench", "CopyKernels", "DSAConfig", "Host",
         "HostMemory", "Machine", "MemoryModel", "Sysctl", "CPlatform", "Timeline", "Units",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -166,6 +175,13 @@ let package = Package(
     .testTarget(
       name: "CopyBenchTests",
       dependencies: ["CCopyKernels", "CopyBench", "CopyKernels", "Portals", "HostMemory", "Host", "PageCopy", "Units"]),
+    .testTarget(
+      name: "BackingTests",
+      dependencies: [
+        "Backing", "HostMemory", "Host", "Simulation", "Workload", "Report", "Migration", "PageCopy", "MemoryModel",
+        "DSAModel",
+        "Sysctl", "Units",
+      ]),
     .testTarget(name: "PageCopyTests", dependencies: ["PageCopy", "DSAConfig", "Sysctl", "Events", "Units"]),
     .testTarget(name: "DSAConfigTests", dependencies: ["DSAConfig", "Sysctl"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Trace", "MemoryModel", "Events", "Units"]),
@@ -220,6 +236,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
+        "Backing", "HostMemory",
         "Simulation", "Workload", "Migration", "Machine", "MemoryModel", "PageCopy", "DSAModel", "Sysctl", "Events",
         "Units",
       ]),

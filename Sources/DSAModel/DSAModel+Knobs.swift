@@ -59,6 +59,8 @@ public struct FaultKnobs: KnobSet, Equatable {
   public var deviceGone = FaultPlan.Trigger.never
   /// A migration's target page cannot be allocated.
   public var alloc = FaultPlan.Trigger.never
+  /// A byte of a folio is wrong when its real copy is over.
+  public var corrupt = FaultPlan.Trigger.never
   public var seed = 0
 
   public init() {}
@@ -76,6 +78,9 @@ public struct FaultKnobs: KnobSet, Equatable {
   /// The decisions for target allocations of migrations. Each kind of fault draws from its own generator; the model has the
   /// seeds from `seed` to `seed` + 2.
   public var allocationFailures: FaultSource { FaultSource(alloc, seed: plan.seed &+ 3) }
+
+  /// The decisions for copies of real bytes.
+  public var corruptions: FaultSource { FaultSource(corrupt, seed: plan.seed &+ 4) }
 
   private static func trigger(
     _ name: String, _ path: WritableKeyPath<FaultKnobs, FaultPlan.Trigger> & Sendable, _ doc: String,
@@ -98,6 +103,10 @@ public struct FaultKnobs: KnobSet, Equatable {
       "debug.fault.device_gone", \.deviceGone,
       "Submissions at which a device vanishes: what is in flight on it never completes."),
     trigger("debug.fault.alloc", \.alloc, "Allocations of a migration's target page that fail."),
+    trigger(
+      "debug.fault.corrupt", \.corrupt,
+      "Folios whose copy leaves a wrong byte behind, where memory is real (run --backing real).",
+      notes: "Such a run has to fail: it shows that the comparison at the end finds it."),
     .integer(
       "debug.fault.seed", \.seed, in: 0...Int.max, when: .beforeRun, evidence: .setting, source: "Pageferry",
       doc: "Seed of the faults that have a rate; the same seed hits the same events."),

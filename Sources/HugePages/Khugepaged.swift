@@ -243,15 +243,22 @@ public final class Khugepaged: KernelTask {
   /// Copies what is there and clears the rest (`__collapse_huge_page_copy`).
   private func copy(cpu: Int) -> ThreadStep {
     guard let range, memory.isCollapsing(range) else { return giveUp(cpu: cpu, time: 0) }
-    memory.copyContent(of: range, to: new)
+    let measured = memory.copyContent(of: range, to: new)
     let node = memory.node(of: new)
-    var time = costs.collapse + costs.firstTouchHuge * range.holes / Page.perHuge
+    var time: Picoseconds = 0
     for (source, pages) in range.load.enumerated() where pages > 0 {
       time += links.copy(
         bytes: pages << Page.shift, from: source, to: node, cpuBandwidth: costs.copyBandwidth)
     }
+    if let backing = memory.backing, let measured {
+      backing.note(
+        MeasuredCopy(
+          .collapse, engine: "cpu", basePages: Page.perHuge - range.holes,
+          modelled: backing.drivesClock ? nil : time, measured: measured))
+      if backing.drivesClock { time = measured }
+    }
     phase = .map
-    return .useCPU(time)
+    return .useCPU(costs.collapse + costs.firstTouchHuge * range.holes / Page.perHuge + time)
   }
 
   private func map(cpu: Int) -> ThreadStep {

@@ -122,9 +122,26 @@ extension Memory {
   /// Whether nothing of the range was unmapped since `beginCollapse`.
   public func isCollapsing(_ range: CollapsingRange) -> Bool { table.pmd[range.block] == PTE.collapsing }
 
-  /// Copies the content tags of a range's pages to a 2 MiB block; holes have what a first touch gives.
-  public func copyContent(of range: CollapsingRange, to new: PFN) {
+  /// Copies the content tags of a range's pages to a 2 MiB block, and the bytes behind them; holes have what a first touch gives.
+  /// - Returns: what the copy of the bytes took; nil without any.
+  @discardableResult
+  public func copyContent(of range: CollapsingRange, to new: PFN) -> Picoseconds? {
     let start = range.block << Page.hugeOrder
+    defer { copyTags(from: start, to: new) }
+    guard let backing else { return nil }
+    var moves: [FrameMove] = []
+    for i in 0..<Page.perHuge {
+      let slot = start + i
+      if table.hot[slot] != 0 {
+        moves.append(FrameMove(from: table.frame[slot], to: new + PFN(i), order: 0))
+      } else {
+        backing.write(new + PFN(i), slot: slot, generation: table.generation[slot])
+      }
+    }
+    return backing.copyPages(moves)
+  }
+
+  private func copyTags(from start: Int, to new: PFN) {
     for i in 0..<Page.perHuge {
       let slot = start + i
       cold[Int(new) + i].tag =

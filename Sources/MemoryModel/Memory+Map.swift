@@ -81,6 +81,7 @@ extension Memory {
     for i in 0..<(1 << order) {
       cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])
     }
+    writeContent(pfn, slot: slot, order: order)
     let entry =
       PTE.present | PTE.accessed | (isWrite ? PTE.dirty : 0) | UInt8(truncatingIfNeeded: node(of: pfn))
     setEntry(slot: slot, order: order, entry)
@@ -125,9 +126,20 @@ extension Memory {
 
   /// Makes the content of a dirty folio final: its generation goes up and its tag with it.
   func settleContent(_ pfn: PFN, slot: Int, order: Int) {
+    checkContent(pfn, slot: slot, order: order)
     for i in 0..<(1 << order) {
       table.generation[slot + i] &+= 1
       cold[Int(pfn) + i].tag = Memory.tag(slot: slot + i, generation: table.generation[slot + i])
+    }
+    writeContent(pfn, slot: slot, order: order)
+  }
+
+  /// The same for content that ends now: nobody reads it again.
+  func endContent(_ pfn: PFN, slot: Int, order: Int, entry: UInt8) {
+    if entry & PTE.dirty != 0 {
+      settleContent(pfn, slot: slot, order: order)
+    } else {
+      checkContent(pfn, slot: slot, order: order)
     }
   }
 
@@ -271,7 +283,7 @@ extension Memory {
   /// it: the isolation's reference is the last one.
   func releaseMapped(_ pfn: PFN, slot: Int, order: Int, cpu: Int) {
     let entry = order > 0 ? table.pmd[slot >> Page.hugeOrder] : table.hot[slot]
-    if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: order) }
+    endContent(pfn, slot: slot, order: order, entry: entry)
     setEntry(slot: slot, order: order, 0)
     table.frame[slot] = 0
     releaseUnmapped(pfn, order: order, cpu: cpu)
@@ -304,7 +316,7 @@ extension Memory {
   public func dropFilePage(_ pfn: PFN, cpu: Int) -> Bool {
     let slot = Int(frames[Int(pfn)].owner)
     let wasDirty = isDirty(slot: slot)
-    if table.hot[slot] & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: 0) }
+    endContent(pfn, slot: slot, order: 0, entry: table.hot[slot])
     setEntry(slot: slot, order: 0, 0)
     table.frame[slot] = 0
     nodes[node(of: pfn)].isolated -= 1

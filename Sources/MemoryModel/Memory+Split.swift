@@ -106,7 +106,7 @@ extension Memory {
     let folio = head(of: pfn)
     guard order(of: folio) > 0 else { return releaseMapped(pfn, slot: slot, order: 0, cpu: cpu) }
     let entry = table.hot[slot]
-    if entry & PTE.dirty != 0 { settleContent(pfn, slot: slot, order: 0) }
+    endContent(pfn, slot: slot, order: 0, entry: entry)
     table.hot[slot] = 0
     table.frame[slot] = 0
     frames[Int(folio) + 1].owner -= 1

@@ -95,6 +95,9 @@ public final class Memory {
   /// Set when some node's `kswapdWakePending` is.
   public var anyWakePending = false
 
+  /// Real memory behind the frames; nil, and content is tags alone. Set before the first page is mapped.
+  public var backing: (any FrameBacking)?
+
   /// Called with the slot of a file page that reclaim dropped: its process has one page fewer.
   public var onPageDropped: ((_ slot: Int) -> Void)?
 

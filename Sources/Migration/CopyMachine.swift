@@ -71,6 +71,11 @@ public final class CopyMachine {
   /// Whether the timeline takes calls that begin now.
   public var isShowing = false
 
+  /// Real memory behind the frames; nil, and content is tags alone.
+  public var backing: (any FrameCopier)? {
+    didSet { memory.backing = backing }
+  }
+
   /// Failures of target allocations on purpose.
   private var allocationFaults: FaultSource?
 

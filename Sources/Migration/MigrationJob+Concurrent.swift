@@ -38,7 +38,7 @@ extension MigrationJob {
       unmapped.append((old, new))
       return time
     }
-    listCopy.start(unmapped, cpu: cpu)
+    listCopy.start(unmapped, cpu: cpu, isUsedNext: reason.usesNext)
     phase = .listCopy
     return time
   }

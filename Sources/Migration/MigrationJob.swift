@@ -5,6 +5,7 @@
 
 import Machine
 import MemoryModel
+import PageCopy
 import Units
 
 /// Where the pages of a migration go.
@@ -71,6 +72,8 @@ public final class MigrationJob {
   public private(set) var leftovers: [PFN] = []
   /// Base pages moved by the call.
   public var nrSucceeded: Int { succeededBefore + succeeded }
+  /// Real bytes that this call has copied page by page.
+  private var serialCopies = MeasuredCopy(.pages, engine: CopyMethod.cpu.name)
   /// Whether a step since `takeRemapped` made pages available again.
   private var remapped = false
 
@@ -221,7 +224,7 @@ public final class MigrationJob {
     phase = .moveNext
     if copies.copiesLists, !unmapped.isEmpty {
       phase = .batchCopy
-      listCopy.start(unmapped, cpu: cpu)
+      listCopy.start(unmapped, cpu: cpu, isUsedNext: reason.usesNext)
     }
     guard baseInBatch else { return 0 }
     return flush()
@@ -245,6 +248,7 @@ public final class MigrationJob {
     trace.add(spent, .copy, reason)
     shown.copySpent += spent
     guard step == .done else { return step }
+    listCopy.noteReal()
     if shown.copyFrom != nil, let timeline = copies.timeline { showCopy(in: timeline, now: now) }
     moveIndex = 0
     switch phase {
@@ -317,7 +321,7 @@ public final class MigrationJob {
       unmapped.removeAll(keepingCapacity: true)
       unmapped.append((old, new))
       if memory.order(of: old) > 0 {
-        listCopy.start(unmapped, isSingle: true, cpu: cpu)
+        listCopy.start(unmapped, isSingle: true, cpu: cpu, isUsedNext: reason.usesNext)
         phase = .pageCopy
         return time
       }
@@ -439,9 +443,10 @@ public final class MigrationJob {
   /// Copies a folio on this CPU.
   func copy(_ pair: (old: PFN, new: PFN)) -> Picoseconds {
     memory.copyContent(from: pair.old, to: pair.new)
-    let time = links.copy(
+    var time = links.copy(
       bytes: memory.pages(of: pair.old) << Page.shift, from: memory.node(of: pair.old), to: memory.node(of: pair.new),
       cpuBandwidth: costs.copyBandwidth)
+    if let backing = copies.backing { time = copyBytes(pair, by: backing, modelled: time) }
     spend(time, .copy)
     copies.context.timer.addSerial(pages: memory.pages(of: pair.old), time)
     return time
@@ -461,8 +466,29 @@ public final class MigrationJob {
     return costs.remap + costs.putBack
   }
 
+  /// Moves the bytes behind a folio: the time that counts.
+  private func copyBytes(
+    _ pair: (old: PFN, new: PFN), by backing: any FrameCopier, modelled: Picoseconds
+  ) -> Picoseconds {
+    let order = memory.order(of: pair.old)
+    let measured = backing.copyPage(
+      FrameMove(from: pair.old, to: pair.new, order: order), isUsedNext: reason.usesNext)
+    if order > 0 { serialCopies.hugePages += 1 } else { serialCopies.basePages += 1 }
+    serialCopies.measured += measured
+    serialCopies.modelled = backing.drivesClock ? nil : (serialCopies.modelled ?? 0) + modelled
+    return backing.drivesClock ? measured : modelled
+  }
+
+  /// What was copied page by page since the last report is one copy of real bytes.
+  private func noteSerialCopies() {
+    guard let backing = copies.backing, serialCopies.bytes > 0 else { return }
+    backing.note(serialCopies)
+    serialCopies = MeasuredCopy(.pages, engine: CopyMethod.cpu.name)
+  }
+
   private func end(now: Picoseconds, cpu: Int) {
     phase = .idle
+    noteSerialCopies()
     leftovers.removeAll { memory.releaseOrphan($0, cpu: cpu) }
     report(.migratePages, now: now, cpu: cpu)
   }

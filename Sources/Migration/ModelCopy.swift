@@ -47,6 +47,8 @@ public final class ModelCopy {
   private var hasQueuedWork = false
   /// Elapsed time of the steps since the caller last asked.
   private var spent: Picoseconds = 0
+  /// The copy of real bytes beside it.
+  private var real: RealPart?
   /// Whatever the run needs to find the thread again.
   public var owner: AnyObject?
   /// The list's number in a timeline, and the track of its thread.
@@ -58,8 +60,11 @@ public final class ModelCopy {
     job = CopyJob(context: machine.context)
   }
 
-  /// Begins to copy folios; `isSingle` when it is copy_huge_page and not the copy of a list.
-  public func start(_ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int) {
+  /// Begins to copy folios; `isSingle` when it is copy_huge_page and not the copy of a list. Real bytes behind them are copied here, as
+  /// nobody reaches the folios until the end of the modelled copy.
+  public func start(
+    _ pairs: [(old: PFN, new: PFN)], isSingle: Bool = false, cpu: Int, isUsedNext: Bool = false
+  ) {
     self.pairs.removeAll(keepingCapacity: true)
     self.pairs.append(contentsOf: pairs)
     job.removeAll()
@@ -70,19 +75,50 @@ public final class ModelCopy {
     }
     spent = 0
     cpus = machine.cpusBeside(cpu)
-    job.start(cpus: cpus.count, isSingle: isSingle)
+    real = machine.backing.map { RealPart(pairs, of: machine, by: $0, isSingle, cpus.count, isUsedNext) }
+    // Else nothing of the model's copy happens: not a step of its job.
+    if real?.drivesClock != true { job.start(cpus: cpus.count, isSingle: isSingle) }
   }
 
   /// Time since this was asked last: CPU time, polling and sleeping.
   func takeSpent() -> Picoseconds {
     defer { spent = 0 }
+    real?.spent += spent
     return spent
   }
+
+  /// Real bytes, once the copy is over.
+  func noteReal() {
+    if let real { machine.backing?.note(real.copy) }
+    real = nil
+  }
+
+  /// The only step of a copy whose measured time drives the clock.
+  private func takeMeasured(_ part: RealPart, now: Picoseconds) -> JobStep {
+    if part.isTaken { return .done }
+    real?.isTaken = true
+    for pair in pairs {
+      let bytes = memory.pages(of: pair.old) << Page.shift
+      let (from, to) = (memory.node(of: pair.old), memory.node(of: pair.new))
+      memory.copyContent(from: pair.old, to: pair.new)
+      if part.result.method == .dsa {
+        machine.links.addDevice(bytes: bytes, from: from, to: to)
+      } else {
+        _ = machine.links.copy(bytes: bytes, from: from, to: to, cpuBandwidth: machine.costs.copyBandwidth)
+      }
+    }
+    machine.context.timer.addMeasured(job.list, by: part.result.method, part.result.measured)
+    show(.copy, now, now + part.result.measured, job.list.weight)
+    return use(part.result.measured, part.result.method)
+  }
+
+  private var memory: Memory { machine.memory }
 
   // MARK: Steps
 
   /// The next step; the driver has done what the last one said.
   public func step(now: Picoseconds, cpu: Int) -> JobStep {
+    if let real, real.drivesClock { return takeMeasured(real, now: now) }
     // Whatever this step gives back, others may wait for.
     defer { machine.wakeForEntries(now: now) }
     if waitsFor == .record || waitsFor == .drain, job.isRecordWritten, let step = endRecordWait(now: now) {

@@ -82,6 +82,25 @@ public struct CopyTimer: Sendable, Equatable {
     }
   }
 
+  /// A copy of real bytes whose measured time drives the clock.
+  public mutating func addMeasured(_ list: PageList, by method: CopyMethod, _ time: Picoseconds) {
+    engines[method.rawValue].calls += 1
+    engines[method.rawValue].elapsed += time
+    engines[method.rawValue].basePages += list.baseCount
+    engines[method.rawValue].hugePages += list.hugeCount
+    histograms[method.rawValue].add(pages: list.weight, time)
+    count { counts in
+      switch method {
+      case .dsa: counts.add(list, by: .dsa)
+      case .workers: counts.add(list, by: .workers)
+      case .cpu:
+        for _ in 0..<list.hugeCount { counts.addHugePage(by: .cpu) }
+        counts.basePages += list.baseCount
+      }
+    }
+    self.time(time, pages: list.weight)
+  }
+
   mutating func failed() { dsaCopyFail += 1 }
 
   /// The line that reading /proc/timer gives.

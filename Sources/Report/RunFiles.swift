@@ -8,9 +8,14 @@ import Units
 public struct RunFiles {
   /// Files by name, in the order they are written; run.json is last but host.json.
   public private(set) var files: [(name: String, text: String)] = []
+  /// Files that depend on the host, as host.json does.
+  private var measured: [(name: String, text: String)] = []
+  private let backing: BackingText?
 
   /// Everything that depends on the inputs alone.
   public init(_ result: RunResult, inputs: RunInputs, zoneinfo: Bool = false) {
+    backing = result.backing.map { BackingText(backing: $0) }
+    if let backing { measured.append(("copies-measured.csv", backing.csv)) }
     files.append(("config.sysctl", inputs.tree.sysctlText()))
     files.append(("vmstat.csv", VMStatText.text(result)))
     files.append(("machine.csv", MachineText.text(result)))
@@ -35,28 +40,30 @@ public struct RunFiles {
 
   /// Writes all files, with host.json, and gives the directory its name, which is returned.
   public func write(to directory: RunDirectory, wallSeconds: Duration) throws(ReportError) -> String {
-    for file in files { try directory.write(file.name, file.text) }
-    try directory.write("host.json", RunFiles.host(wall: wallSeconds))
+    for file in measured + files { try directory.write(file.name, file.text) }
+    try directory.write("host.json", RunFiles.host(wall: wallSeconds, backing: backing))
     return try directory.commit()
   }
 
   /// Writes all files, with host.json, into a new folder. Several threads may do so at once, each its own.
   public func write(toFolder path: String, wallSeconds: Duration) throws(ReportError) {
     guard mkdir(path, 0o777) == 0 else { throw ReportError.system("cannot make the directory", path) }
-    for file in files { try RunDirectory.write(file.text, to: path + "/" + file.name) }
-    try RunDirectory.write(RunFiles.host(wall: wallSeconds), to: path + "/host.json")
+    for file in measured + files { try RunDirectory.write(file.text, to: path + "/" + file.name) }
+    try RunDirectory.write(RunFiles.host(wall: wallSeconds, backing: backing), to: path + "/host.json")
   }
 
   /// host.json: what differs from host to host.
-  static func host(wall: Duration) -> String {
+  static func host(wall: Duration, backing: BackingText?) -> String {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     let (seconds, attoseconds) = wall.components
-    return JSONValue.object([
-      ("host", .string(hostName)),
-      ("wall_time_us", .integer(Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))),
-      ("peak_rss_kib", .integer(usage.ru_maxrss)),
-    ]).text
+    return JSONValue.object(
+      [
+        ("host", .string(hostName)),
+        ("wall_time_us", .integer(Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))),
+        ("peak_rss_kib", .integer(usage.ru_maxrss)),
+      ] + (backing.map { [("backing", $0.json)] } ?? [])
+    ).text
   }
 
   private static var hostName: String {

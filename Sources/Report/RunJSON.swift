@@ -21,36 +21,41 @@ public struct RunJSON {
   /// The document; `files` are the other files of the directory with their digests.
   public func document(files: [(name: String, digest: Digest)]) -> JSONValue {
     let memory = result.memory
-    return .object([
-      ("format", .integer(RunJSON.format)),
-      ("pageferry", .string(inputs.version)),
-      ("seed", .integer(inputs.simulation.seed)),
-      (
-        "kernel",
-        .object([
-          ("rules", .string(memory.rules.rawValue)), ("status", .string(memory.rules.status)),
-          ("not_compared", .list(ComparisonScope.beyond(result).map { .string($0) })),
-        ])
-      ),
-      ("workload", workload),
-      ("elapsed_ps", .integer(result.elapsed)),
-      ("is_cut_off", .bool(result.isCut)),
-      ("footprint_pages", .integer(result.footprintPages)),
-      ("totals", totals(result.totals, over: result.elapsed)),
-      ("totals_excluding_warmup", totalsWithoutWarmup),
-      ("tasks", .list(result.tasks.map(task))),
-      ("processes", .list(result.processes.map(process))),
-      ("stalls", .object(result.stalls.map { ($0.cause, stall($0)) })),
-      ("vmstat", vmstat),
-      ("migrations", migrations),
-      ("copies", CopyText(copy: result.copy).json),
-      ("reuse", reuse),
-      ("snaps", .list(result.snaps.map(snap))),
-      ("machine", machine),
-      ("warnings", .list(result.warnings.map { .string($0) })),
-      ("faults", .list(result.faults.map { .string($0) })),
-      ("files", .object(files.map { ($0.name, .string("\($0.digest)")) })),
-    ])
+    // Only where it is not: a run with a modelled clock is the same with real memory and without.
+    let isMeasured = result.backing?.drivesClock == true
+    let mark = isMeasured ? [("is_reproducible", JSONValue.bool(false)), ("clock_copy", .string("measured"))] : []
+    return .object(
+      [
+        ("format", .integer(RunJSON.format)),
+        ("pageferry", .string(inputs.version)),
+      ] + mark + [
+        ("seed", .integer(inputs.simulation.seed)),
+        (
+          "kernel",
+          .object([
+            ("rules", .string(memory.rules.rawValue)), ("status", .string(memory.rules.status)),
+            ("not_compared", .list(ComparisonScope.beyond(result).map { .string($0) })),
+          ])
+        ),
+        ("workload", workload),
+        ("elapsed_ps", .integer(result.elapsed)),
+        ("is_cut_off", .bool(result.isCut)),
+        ("footprint_pages", .integer(result.footprintPages)),
+        ("totals", totals(result.totals, over: result.elapsed)),
+        ("totals_excluding_warmup", totalsWithoutWarmup),
+        ("tasks", .list(result.tasks.map(task))),
+        ("processes", .list(result.processes.map(process))),
+        ("stalls", .object(result.stalls.map { ($0.cause, stall($0)) })),
+        ("vmstat", vmstat),
+        ("migrations", migrations),
+        ("copies", CopyText(copy: result.copy).json),
+        ("reuse", reuse),
+        ("snaps", .list(result.snaps.map(snap))),
+        ("machine", machine),
+        ("warnings", .list(result.warnings.map { .string($0) })),
+        ("faults", .list(result.faults.map { .string($0) })),
+        ("files", .object(files.map { ($0.name, .string("\($0.digest)")) })),
+      ])
   }
 
   private var workload: JSONValue {

@@ -19,10 +19,13 @@ public struct Summary {
 
   /// The whole text.
   public var text: String {
-    [head, time, placement, shapes, stages, hugePages, CopyText(copy: result.copy).table, stalls, accesses, notes]
-      .filter {
-        !$0.isEmpty
-      }.joined(separator: "\n")
+    [
+      head, time, placement, shapes, stages, hugePages, CopyText(copy: result.copy).table, backing, stalls, accesses,
+      notes,
+    ]
+    .filter {
+      !$0.isEmpty
+    }.joined(separator: "\n")
   }
 
   // MARK: Head
@@ -50,6 +53,8 @@ public struct Summary {
     return (0..<memory.zoneCount).filter { memory.isTopTier(memory.zones[$0].node) }
       .reduce(0) { $0 + memory.zones[$1].managed }
   }
+
+  private var backing: String { result.backing.map { BackingText(backing: $0).text } ?? "" }
 
   // MARK: Time
 

@@ -10,6 +10,8 @@ public struct RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case knob
     /// A trace that cannot be read or is damaged.
     case trace
+    /// This machine has not the memory that is to be behind the frames, or refuses it.
+    case host
   }
 
   public let what: String

@@ -153,6 +153,8 @@ public struct RunResult {
   /// Whether the run stopped at `sim.max_time`.
   public var isCut = false
   public var footprintPages: Int
+  /// What became of the real memory behind the frames; nil where content is tags alone.
+  public var backing: BackingReport?
   /// What happened when, if it was asked for (`Simulation.timeline`).
   public var timeline: TimelineResult?
 

@@ -1,6 +1,8 @@
 // Identities between counters that hold in a kernel and must hold here.
 
+import DSAModel
 import MemoryModel
+import Sysctl
 import Units
 
 extension Simulation {
@@ -30,6 +32,21 @@ extension Simulation {
         "pgpromote_success <= pgpromote_candidate + pgpromote_candidate_nrl")
     }
     return faults
+  }
+
+  /// Knobs that mean something only where memory is real.
+  static func checkBacking(_ tree: KnobTree, isReal: Bool) throws(RunError) {
+    if isReal { return }
+    if tree[SimulationKnobs.self].copyClock == .measured {
+      throw RunError(
+        "clock.copy is measured, but there are no real copies to measure, and no two such runs would be alike",
+        fix: "add --backing real to pageferry run, which alone has it; else write clock.copy=modelled", kind: .knob)
+    }
+    if tree[FaultKnobs.self].corrupt != .never {
+      throw RunError(
+        "debug.fault.corrupt is \(tree[FaultKnobs.self].corrupt.text), but there are no real copies to corrupt",
+        fix: "add --backing real to pageferry run, which alone has it; else write debug.fault.corrupt=off", kind: .knob)
+    }
   }
 
   /// Shows a new batch to the samplers.

@@ -102,8 +102,10 @@ public final class Simulation {
   ///   - tree: all knobs, in force from the start; see `KnobTree.product`.
   ///   - isHashing: keep the hash of the pages that each access phase touches.
   ///   - prepared: what was read of the workload's traces already; its `spec` is then the workload.
+  ///   - backing: takes real memory for the frames of the machine; nil, and content is tags alone.
   public init(
-    _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil
+    _ spec: WorkloadSpec, tree: KnobTree, isHashing: Bool = true, prepared: PreparedWorkload? = nil,
+    backing: ((Memory) throws(RunError) -> any FrameCopier)? = nil
   ) throws(RunError) {
     do throws(WorkloadError) {
       self.spec = try spec.withRecordedThreads().reseeded(tree[SimulationKnobs.self].workloadSeed)
@@ -128,6 +130,7 @@ public final class Simulation {
         "\(name) is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
         fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
+    try Simulation.checkBacking(self.tree, isReal: backing != nil)
     try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing, known: prepared?.maps ?? [:])
     let footprint = try Simulation.footprintPages(spec, inputs: inputs)
@@ -140,6 +143,8 @@ public final class Simulation {
     try MachinePlan.checkSize(layouts, virtualPages: virtualPages)
     memory = Memory(
       nodes: layouts, cpuCount: hardware.cpus, virtualPages: virtualPages, rules: rules, knobs: tree[MemoryKnobs.self])
+    let copier = try backing?(memory)
+    memory.backing = copier
     try MachinePlan.mapIdlePages(hardware, in: memory, firstSlot: inputs.totalSlots)
     let droppable = try MachinePlan.age(spec, in: memory, firstSlot: firstAged)
     try MachinePlan.check(
@@ -148,6 +153,7 @@ public final class Simulation {
       nodes: tree[HardwareKnobs.self].nodes.map(MachinePlan.link), epoch: knobs.epoch,
       queuePermille: hardware.queuePermille)
     copies = try Simulation.makeCopies(self.tree, memory: memory, links: links, nodeOfCPU: nodeOfCPU)
+    copies.backing = copier
     trace = MigrationTrace(limit: knobs.traceLimit)
     clock = KernelClock(scale: knobs.timeScale, jiffyMilliseconds: max(1000 / hardware.timerHz, 1))
     targets = DemotionTargets(memory: memory)
@@ -468,6 +474,11 @@ public final class Simulation {
     freeAreas.take("end", now: now, memory: memory)
     var faults: [String] = []
     if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
+    memory.checkBacking()
+    if let backing = copies.backing { faults += backing.report.faults }
+    if copies.backing?.drivesClock == true {
+      warnings.append("not reproducible: measured copy times drove the clock (clock.copy = measured)")
+    }
     warnUnderTwoPasses()
     warnWithoutDemotionMark()
     warnOfEventsAhead()
@@ -490,6 +501,7 @@ public final class Simulation {
       contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
       isCut: isCut,
       footprintPages: spaces.reduce(0) { $0 + $1.rss })
+    result.backing = copies.backing?.report
     result.timeline = timeline.map { timelineResult($0) }
     return result
   }

@@ -13,7 +13,15 @@ public enum CheckLevel: String, CaseIterable, Sendable {
   case epoch
 }
 
-/// Knobs of the run (sim.*, debug.*).
+/// What copies of pages take.
+public enum CopyClock: String, CaseIterable, Sendable {
+  /// What the model says.
+  case modelled
+  /// What the copy of the real bytes behind them took.
+  case measured
+}
+
+/// Knobs of the run (sim.*, clock.*, debug.*).
 public struct SimulationKnobs: KnobSet {
   public var epoch = 10 * Picoseconds.microsecond
   public var timeScale = 1
@@ -28,6 +36,7 @@ public struct SimulationKnobs: KnobSet {
   public var drainInterval = 10 * Picoseconds.millisecond
   public var startDelay = 0
   public var untouchedMappings = 3
+  public var copyClock = CopyClock.modelled
 
   public init() {}
 
@@ -87,6 +96,10 @@ public struct SimulationKnobs: KnobSet {
       notes:
         "Under tpp2021 a page in another CPU's batch cannot be activated: its reader faults until the batch is drained."
     ),
+    .choice(
+      "clock.copy", \.copyClock, when: .beforeRun, evidence: .setting, source: "Pageferry",
+      doc: "Whose time a copy of pages takes: the model's, or that of the real copy behind it (run --backing real).",
+      notes: "With measured no two runs are alike: compare, sweep and validate refuse it."),
     .duration(
       "sim.max_time", \.maxTime, in: 0...(1_000_000 * Picoseconds.second), when: .beforeRun, evidence: .setting,
       source: "Pageferry",

@@ -1,6 +1,7 @@
 // pageferry run.
 
 import ArgumentParser
+import HostMemory
 import Report
 import Simulation
 import Sysctl
@@ -24,10 +25,12 @@ struct RunCommand: ParsableCommand {
         pageferry run workloads/moving.cfg --set hw.node0.size=16M
         pageferry run workloads/quick.yaml --set sim.start_delay=37ms --out later --json
         pageferry run workloads/demo.yaml -p sysctl/profiles/tpp.conf --timeline 1.2s:1.21s
+        pageferry run workloads/quick.yaml -p sysctl/profiles/tpp-dsa.conf --backing real
 
       The run directory has config.sysctl (every knob; give it to -p to run the same again), run.json, vmstat.csv, \
       trace.txt and host.json; with --timeline also timeline.json (docs/timeline.md). Equal inputs give equal bytes in all \
-      of them but host.json.
+      of them but host.json. With --backing real there is also copies-measured.csv: modelled and measured times of each copy, \
+      this machine's like host.json; with clock.copy=measured no file is the same again.
       """)
 
   @Argument(help: ArgumentHelp("The workload file.", valueName: "workload.yaml"))
@@ -51,6 +54,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var timeline: TimelineOptions
 
+  @OptionGroup var backing: BackingOptions
+
   func validate() throws {
     if out?.isEmpty == true { throw ValidationError("--out: the name of the run directory is empty; name a directory") }
   }
@@ -60,9 +65,14 @@ struct RunCommand: ParsableCommand {
     for warning in ignored { Console.error("\(warning)") }
     let spec = try WorkloadFile.parse(path: workload)
     let simulation: Simulation
+    let reservation: HugePageReservation?
     do throws(RunError) {
-      simulation = try Simulation(spec, tree: tree)
-    } catch { throw Failure(message: "\(error)", status: error.kind == .trace ? .failure : .usage) }
+      (simulation, reservation) = try backing.simulation(
+        { real throws(RunError) in try Simulation(spec, tree: tree, backing: real) }, tree: tree)
+    } catch {
+      throw Failure(message: "\(error)", status: [.trace, .host].contains(error.kind) ? .failure : .usage)
+    }
+    defer { if let left = reservation?.release() { Console.error(left) } }
     simulation.timeline = try timeline.timeline()
     // After the traces were opened: an error there names the workload's line.
     let inputs = try RunInputs(version: Pageferry.versionText, tree: tree, spec: spec)
@@ -97,13 +107,21 @@ struct RunCommand: ParsableCommand {
       try Console.out(Summary(result, inputs: inputs).text + "\nrun directory: \(path)\n")
     }
     if json || quiet { for warning in result.warnings { Console.error("warning: \(warning)") } }
-    guard result.faults.isEmpty else { throw faults(result.faults, path) }
+    if json || quiet { for remark in result.backing?.remarks ?? [] { Console.error("note: \(remark)") } }
+    guard result.faults.isEmpty else { throw faults(result, path) }
   }
 
   /// The model's books do not agree: what is wrong, and how to see it again.
-  private func faults(_ faults: [String], _ path: String) -> Failure {
+  private func faults(_ result: RunResult, _ path: String) -> Failure {
+    let faults = result.faults
     for fault in faults.prefix(20) { Console.error("check failed: \(fault)") }
     if faults.count > 20 { Console.error("and \(faults.count - 20) more, in \(path)/run.json") }
+    if let backing = result.backing, backing.wrong > 0 {
+      return Failure(
+        message:
+          "\(backing.wrong) \(backing.wrong == 1 ? "page of real memory has" : "pages of real memory have") wrong bytes: a copy lost content; \(path)/host.json says who copied",
+        status: .failure)
+    }
     return Failure(
       message: "this is a fault of the model, its numbers are not to be trusted; to see it again: "
         + "pageferry run \(Shell.quoted(workload)) -p \(Shell.quoted(path))/config.sysctl", status: .failure)

@@ -36,6 +36,29 @@ private let tiny = """
     }
   }
 
+  @Test func `real memory is measured beside the run, and wrong bytes end it with 1`() throws {
+    try Command.withFolder { folder in
+      let moving =
+        "name: moving\nregions: {A: {size: 16M}}\ntasks: [{phases: [{access: A, write_every: 1, rounds: 20}]}]"
+      try Command.write(moving, folder + "/tiny.yaml")
+      let real = [
+        "run", "tiny.yaml", "--backing", "real", "--set", "hw.node0.size=12M", "--set", "hw.node1.size=32M", "--set",
+        "mm.numa.demotion_enabled=1", "--set", "kernel.numa_balancing=2", "--set", "vm.min_free_kbytes=256", "--set",
+        "sim.time_scale=1000", "--out",
+      ]
+      let good = try Command.run(real + ["good"], in: folder)
+      #expect(good.status == 0 && good.out.contains("all bytes right"))
+      let host = try String(contentsOfFile: folder + "/good/host.json", encoding: .utf8)
+      #expect(host.contains("\"pages_wrong\": 0") && host.contains("\"clock_copy\": \"modelled\""))
+      let copies = try String(contentsOfFile: folder + "/good/copies-measured.csv", encoding: .utf8).split(
+        separator: "\n")
+      #expect(copies.count > 1 && copies[0] == "number,subject,engine,base_pages,huge_pages,modelled_ps,measured_ps")
+      let bad = try Command.run(real + ["bad", "--set", "debug.fault.corrupt=n=1"], in: folder)
+      #expect(bad.status == 1 && bad.error.contains("1 page of real memory has wrong bytes"))
+      #expect(try Command.run("run", "tiny.yaml", "--set", "clock.copy=measured", in: folder).status == 2)
+    }
+  }
+
   @Test func `equal inputs give equal bytes but for the host`() throws {
     try Command.withFolder { folder in
       try Command.write(tiny, folder + "/tiny.yaml")

@@ -1,9 +1,13 @@
 // Whole runs of random machines, knobs and workloads; the books must agree after each, and a seed must repeat itself.
 //
+// The second run of every tenth seed (of every PAGEFERRY_FUZZ_REAL-th) has real memory: it must be the same, with all bytes right.
+//
 // PAGEFERRY_FUZZ_RUNS says how many, PAGEFERRY_FUZZ_FIRST which seed is the first. A failure names its seed;
 // PAGEFERRY_FUZZ_FIRST=seed PAGEFERRY_FUZZ_RUNS=1 repeats it and prints the case.
+import Backing
 import DSAModel
 import Foundation
+import HostMemory
 import Machine
 import MemoryModel
 import Migration
@@ -50,11 +54,19 @@ import Workload
     var devices: [DeviceCounters]
   }
 
-  private static func run(_ fuzz: FuzzCase) throws -> Outcome {
+  private static func realMemory(_ memory: Memory) throws(RunError) -> any FrameCopier {
+    do throws(HostMemoryError) { return try RealFrames(for: memory) } catch {
+      throw RunError("\(error)", fix: "", kind: .host)
+    }
+  }
+
+  private static func run(_ fuzz: FuzzCase, isReal: Bool = false) throws -> Outcome {
     let spec = try WorkloadFile.parse(text: fuzz.workload, path: "fuzz.yaml")
     let tree = try fuzz.tree()
     do throws(RunError) {
-      let result = try Simulation(spec, tree: tree).run()
+      let result = try Simulation(
+        spec, tree: tree, backing: isReal ? { memory throws(RunError) in try realMemory(memory) } : nil
+      ).run()
       let idle = tree[HardwareKnobs.self].nodes.reduce(0) { $0 + $1.idlePages + $1.idleActivePages }
       // What a copy uses counts when it begins: the end of the run may cut one on each CPU short.
       let page = Page.size * Page.perHuge * Picoseconds.second / tree[CostKnobs.self].copyBandwidth
@@ -217,7 +229,10 @@ import Workload
         // The words without the numbers, to count kinds.
         refusals[String(text.filter { !$0.isNumber }.prefix(60)), default: 0] += 1
       }
-      if try Self.run(fuzz) != outcome { Issue.record("seed \(seed): the second run differs from the first") }
+      let isReal = seed % Self.setting("PAGEFERRY_FUZZ_REAL", default: 10) == 0
+      if try Self.run(fuzz, isReal: isReal) != outcome {
+        Issue.record("seed \(seed): the second run differs from the first")
+      }
     }
     print("fuzz: \(done) of \(runs) runs ended, refused:", refusals)
     print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
