@@ -113,8 +113,10 @@ private let khugepaged = "mm.transparent_hugepage.khugepaged."
     let settings = [
       "hw.cpus=2", "hw.node0.size=64M", "hw.node1.size=64M", "hw.node1.cpus=1", "hw.node1.tier=1",
       "kernel.numa_balancing=2", "sim.time_scale=1000", "debug.sched.numa_balancing.scan_size_mb=64",
+      "vm.compaction_proactiveness=0",
     ]
     let result = try simulate(text, settings)
+    #expect(result.count(.compact_migrate_scanned) == 0 && result.count(.compact_daemon_wake) == 0)
     #expect(result.count(.thp_fault_alloc) >= 7)
     #expect(result.memory.zones[0].free > 4 * result.memory.zones[0].high)
     #expect(result.memory.zones[0].freeBlocks(order: 9) + result.memory.zones[0].freeBlocks(order: 10) == 0)
