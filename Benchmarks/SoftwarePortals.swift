@@ -136,12 +136,12 @@ private final class ColdArenas {
     [source, destination].map { UnsafeRawBufferPointer(start: UnsafeRawPointer($0), count: bytes) }
   }
 
-  /// An eighth of the arena: lists of 1,024 base pages, or of 8 huge ones.
+  /// An eighth of the arena, or two lists of it: lists of 1,024 base pages, or of 8 huge ones.
   func nextLists(order: Int) -> [[CopyPage]] {
     let places = shuffled[order] ?? []
     let size = Page.size << order
-    let count = max(1, places.count / 8)
     let each = order == 0 ? 1024 : 8
+    let count = min(max(places.count / 8, 2 * each), places.count)
     let pages = (0..<count).map { index in
       let place = places[(next * count + index) % places.count]
       return CopyPage(from: source + place.from * size, to: destination + place.to * size, order: order)
