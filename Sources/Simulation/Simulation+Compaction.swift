@@ -56,7 +56,7 @@ extension Simulation {
   private func compactMemory() {
     if memoryCompaction == nil {
       let task = MemoryCompaction(memory: memory, zones: makeZoneCompactor(caller: .sysctl))
-      memoryCompaction = (task, addKernelThread("sysctl", task, ))
+      memoryCompaction = (task, addKernelThread("sysctl", task))
     }
     guard let (task, thread) = memoryCompaction else { return }
     task.apply(knobs: compaction, runningCPUs: runningCPUs)
