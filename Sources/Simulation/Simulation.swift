@@ -1,5 +1,5 @@
-// A run: the machine, the kernel threads, the tasks, and the loop that moves modelled time. What is not in this file:
-// building the machine (Simulation+Machine.swift), what phases do (Simulation+Actions.swift), sampling and checks.
+// A run: the machine and the loop that moves modelled time. What is not in this file: building the machine (MachinePlan.swift), its
+// threads (Simulation+Threads.swift), what phases do (Simulation+Actions.swift), the result (Simulation+Result.swift), checks.
 
 import Compaction
 import Events
@@ -40,7 +40,7 @@ public final class Simulation {
   let scheduler: Scheduler
   var threads: [ModelThread] = []
   /// `wakeTime` of each thread, from the start of the run.
-  private var wakeTimes: [UnsafeMutablePointer<Picoseconds>] = []
+  var wakeTimes: [UnsafeMutablePointer<Picoseconds>] = []
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
   var kcompactds: [(task: Kcompactd, thread: ModelThread)] = []
@@ -53,7 +53,7 @@ public final class Simulation {
   var spaces: [AddressSpace] = []
   /// Threads that wait for a page under migration.
   var waiters: [UserThread] = []
-  private var foreground = 0
+  var foreground = 0
   /// The CPU whose thread is in the middle of a step.
   private(set) var cpuInUse: Int?
   /// Workers of multithreaded copies, by CPU; made when they are first needed.
@@ -63,11 +63,11 @@ public final class Simulation {
 
   var now: Picoseconds = 0
   private(set) var epochStart: Picoseconds = 0
-  private var nextEvent = 0
+  var nextEvent = 0
   private var nextListStats: Picoseconds = 0
   private var nextDrain: Picoseconds = 0
   var failure: RunError?
-  private var isCut = false
+  var isCut = false
   var warnings: [String] = []
 
   var sampler: Sampler
@@ -75,7 +75,7 @@ public final class Simulation {
   var freeAreas: FreeAreaSampler
   let nodeOfCPU: [Int]
   /// The threads of all programs, which own them.
-  private var userThreads: [Unmanaged<UserThread>] = []
+  var userThreads: [Unmanaged<UserThread>] = []
   /// Trace sources, opened when the run was set up: by task.
   var traceSources: [Int: any AccessSource] = [:]
 
@@ -184,94 +184,6 @@ public final class Simulation {
     applyCompactionKnobs(writes: [])
     areThreadsMade = true
     updateKhugepaged()
-  }
-
-  // MARK: Construction of threads
-
-  private func makeKernelThreads(_ layouts: [NodeLayout]) {
-    for node in 0..<memory.nodeCount {
-      let kswapd = Kswapd(
-        node: node, memory: memory, targets: targets, links: links, trace: trace, clock: clock, knobs: reclaim,
-        costs: costs, copies: copies, seed: UInt64(knobs.seed) &+ 0x6B73_7761_7064 &+ UInt64(node))
-      kswapd.apply(knobs: reclaim, runningCPUs: runningCPUs)
-      kswapds.append(kswapd)
-      let own = layouts[node].cpus
-      let thread = ModelThread(
-        id: threads.count, name: "kswapd\(node)", body: KernelThread(task: kswapd, simulation: self),
-        allowed: (0..<hardware.cpus).map { own.isEmpty || own.contains($0) }, isKernel: true)
-      thread.state = .waiting
-      threads.append(thread)
-      kswapdThreads.append(thread)
-    }
-  }
-
-  /// Adds a kernel thread that begins in the middle of the run, or behind the tasks' threads.
-  func addKernelThread(_ thread: ModelThread) {
-    threads.append(thread)
-    wakeTimes.append(thread.wakeTime)
-  }
-
-  private func makeTasks(_ inputs: TraceInputs) throws(RunError) {
-    for (index, process) in spec.processes.enumerated() {
-      let space = AddressSpace(
-        index: index, name: process.name, slots: inputs.slots[index],
-        scan: AddressSpaceScan(start: 0, knobs: balancing, clock: clock))
-      spaces.append(space)
-    }
-    memory.onPageDropped = { [unowned self] slot in
-      spaces.first { $0.slots.contains(slot) }?.rss -= 1
-    }
-    for (index, region) in spec.regions.enumerated() where region.isMappedAtStart {
-      map(region: index, in: spaces[region.process])
-    }
-    for (index, task) in spec.tasks.enumerated() {
-      let space = spaces[task.process]
-      if let opened = inputs.sources[index] {
-        traceSources[index] = opened.source
-        space.regions.append(
-          MappedRegion(region: -1, slots: opened.slots, isFile: false, advice: .systemDefault))
-        space.regions.sort { $0.slots.lowerBound < $1.slots.lowerBound }
-      }
-      space.threads += task.threads
-      let program = TaskProgram(task, index: index, space: space, simulation: self)
-      programs.append(program)
-      if !program.isEndless { foreground += 1 }
-      if let bad = task.cpus?.first(where: { $0 >= hardware.cpus }) {
-        throw RunError(
-          "\(spec.path):\(task.line): task '\(task.name)' is to run on CPU \(bad), but the machine has CPUs 0 to \(hardware.cpus - 1)",
-          fix: "change 'cpus:' of the task or raise hw.cpus")
-      }
-      for number in 0..<task.threads {
-        let body = UserThread(program: program, number: number, simulation: self)
-        let thread = ModelThread(
-          id: threads.count, name: task.threads == 1 ? task.name : "\(task.name)/\(number)", body: body,
-          allowed: (0..<hardware.cpus).map { task.cpus?.contains($0) ?? true }, isKernel: false)
-        body.attach(thread)
-        userThreads.append(.passUnretained(body))
-        program.threads.append(body)
-        threads.append(thread)
-        if task.start + knobs.startDelay > 0 {
-          thread.state = .sleeping(until: task.start + knobs.startDelay)
-        } else {
-          scheduler.wake(thread, now: 0, waker: nil)
-        }
-      }
-    }
-    if foreground == 0 {
-      throw RunError(
-        "\(spec.path): every task repeats forever, so that the run would never end",
-        fix: "give one task a number of repeats")
-    }
-  }
-
-  func makeJob() -> MigrationJob {
-    MigrationJob(memory: memory, links: links, trace: trace, costs: costs, copies: copies)
-  }
-
-  func makeDirectReclaim(caller: MigrateCaller, seed: UInt64) -> DirectReclaim {
-    DirectReclaim(
-      memory: memory, targets: targets, links: links, trace: trace, knobs: reclaim, costs: costs,
-      copies: copies, caller: caller, seed: UInt64(knobs.seed) &+ 0x6469_7265_6374 &+ seed)
   }
 
   // MARK: The loop
@@ -468,74 +380,7 @@ public final class Simulation {
     if foreground == 0 { for other in programs where other.isEndless { other.stop() } }
   }
 
-  private func finish() -> RunResult {
-    for program in programs where program.isEndless || isCut { program.cut(now: now) }
-    sample(isLast: true)
-    freeAreas.take("end", now: now, memory: memory)
-    var faults: [String] = []
-    if knobs.check != .off { faults = memory.findFaults() + identityFaults() }
-    memory.checkBacking()
-    if let backing = copies.backing { faults += backing.report.faults }
-    if copies.backing?.drivesClock == true {
-      warnings.append("not reproducible: measured copy times drove the clock (clock.copy = measured)")
-    }
-    warnUnderTwoPasses()
-    warnWithoutDemotionMark()
-    warnOfEventsAhead()
-    warnOfCopies()
-    if let timeline { finish(timeline) }
-    var result = RunResult(
-      workload: spec.name, elapsed: now, tasks: programs.map(\.result),
-      processes: spaces.map {
-        ProcessResult(name: $0.name, pages: $0.rss, scanPasses: $0.scan.passes)
-      },
-      samples: sampler.samples, heat: sampler.heat.map, snaps: snaps, freeAreas: freeAreas.samples,
-      stalls: StallCause.allCases.compactMap { stalls.summary($0) },
-      reuse: sampler.reuse.summary(), trace: trace, memory: memory,
-      kswapdTime: kswapdThreads.map(\.cpuTime),
-      kernelThreads: (kcompactds.map(\.thread) + [khugepaged?.thread, memoryCompaction?.1].compactMap { $0 }).filter {
-        $0.cpuTime > 0
-      }.map {
-        KernelThreadResult(name: $0.name, cpuTime: $0.cpuTime)
-      }, cpuBusy: scheduler.cpus.map(\.busyTime),
-      contextSwitches: scheduler.switches, copy: copies.summary(elapsed: now), warnings: warnings, faults: faults,
-      isCut: isCut,
-      footprintPages: spaces.reduce(0) { $0 + $1.rss })
-    result.backing = copies.backing?.report
-    result.timeline = timeline.map { timelineResult($0) }
-    return result
-  }
-
-  private func warnUnderTwoPasses() {
-    guard balancing.mode != 0 else { return }
-    for space in spaces where space.scan.passes < 2 && space.rss > 0 {
-      warnings.append(
-        "process '\(space.name)' was scanned \(["never", "only once"][space.scan.passes]) in all: too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
-      )
-    }
-  }
-
-  /// In the original the mark is computed only with the watermarks, and only in mode 2.
-  private func warnWithoutDemotionMark() {
-    guard memory.rules.isTPP, memory.tieringMode, memory.demotionEnabled, memory.demotionMarkFactor == nil else {
-      return
-    }
-    warnings.append(
-      "TPP's demotion mark was never computed, so that nothing is demoted ahead of need: write vm.demote_scale_factor after "
-        + "kernel.numa_balancing=2, as sysctl/profiles/tpp.conf does")
-  }
-
-  private func warnOfEventsAhead() {
-    guard nextEvent < spec.events.count else { return }
-    let event = spec.events[nextEvent]
-    let rest = spec.events.count - nextEvent - 1
-    warnings.append(
-      "the event at \(TimeSpan.text(event.at)) (line \(event.line)) "
-        + (rest == 0 ? "was" : rest == 1 ? "and one after it were" : "and \(rest) after it were")
-        + " not reached: the run ended before")
-  }
-
-  private func sample(isLast: Bool = false) {
+  func sample(isLast: Bool = false) {
     var fast = 0
     var all = 0
     for program in programs {
