@@ -155,7 +155,7 @@ public final class CopyMachine {
     let channel = hardware.channels[submission.channel]
     let each = copyCosts.dsaDescriptor + copyCosts.dsaSubmit
     let first = submission.filled * copyCosts.dsaDescriptor + submission.submitted * copyCosts.dsaSubmit
-    let descriptors = job.descriptors(of: submission)
+    let descriptors = job.fillDescriptors(of: submission)
     if let timeline, timeline.mask.contains(.descriptors) {
       for (index, descriptor) in descriptors.enumerated() {
         let time = now + first + index * each * submission.stride

@@ -119,9 +119,13 @@ extension CopyJob {
     return false
   }
 
-  /// The descriptors of a submission, in memory that stays until their records are written.
-  public func descriptors(of submission: CopySubmission) -> UnsafeBufferPointer<Descriptor> {
+  /// Writes the descriptors of a submission, members of batches too, and clears their records; once for each, before it is submitted.
+  /// What comes first is under way then while the rest is written.
+  ///
+  /// - Returns: the descriptors, in memory that stays until their records are written.
+  public func fillDescriptors(of submission: CopySubmission) -> UnsafeBufferPointer<Descriptor> {
     guard let pool else { return UnsafeBufferPointer(start: nil, count: 0) }
+    for slot in submission.slots { fill(slot, submission.channel, submission.bank, pool) }
     return UnsafeBufferPointer(
       start: pool.descriptor(submission.channel, submission.bank, submission.slots.lowerBound),
       count: submission.slots.count)
@@ -153,12 +157,12 @@ extension CopyJob {
 
   // MARK: Submitting
 
-  /// Fills what there is room for; false if that is nothing.
+  /// Makes submissions of what there is room for; false if that is nothing.
   private func submitMore(_ pool: CopyPool) -> Bool {
     submissions.removeAll(keepingCapacity: true)
     (filled, submitted) = (0, 0)
     defer { context.timer.descriptors += submitted }
-    for bank in 0..<pool.banks where round.banks[bank].isOpen { fill(bank, pool) }
+    for bank in 0..<pool.banks where round.banks[bank].isOpen { addSubmissions(bank) }
     if !submissions.isEmpty { return true }
     guard let plan, round.begun < plan.rounds.count, round.begun - round.finished < min(round.depth, pool.banks),
       !hasUnsubmitted
@@ -175,7 +179,7 @@ extension CopyJob {
     round.banks[bank] = state
     round.begun += 1
     if !isOnPage { context.timer.rounds += 1 }
-    fill(bank, pool)
+    addSubmissions(bank)
     return !submissions.isEmpty
   }
 
@@ -190,10 +194,10 @@ extension CopyJob {
     return false
   }
 
-  /// Fills a bank's descriptors as far as the queues have room.
+  /// Makes submissions of a bank's descriptors as far as the queues have room.
   ///
   /// Slices and singles go round the channels; batches come last, one channel after the other.
-  private func fill(_ bank: Int, _ pool: CopyPool) {
+  private func addSubmissions(_ bank: Int) {
     guard let plan else { return }
     var isBatched = false
     if let index = round.banks[bank].round { isBatched = plan.rounds[index].isBatched(channels: plan.channels) }
@@ -208,7 +212,6 @@ extension CopyJob {
       if from < ends {
         submissions.append(
           CopySubmission(channel: channel, bank: bank, slots: from..<ends, filled: 0, submitted: 0, stride: 1))
-        for slot in from..<ends { fill(slot, channel, bank, pool) }
       }
       round.banks[bank].next[channel] = to
       context.take(to - from, channel)
@@ -216,7 +219,12 @@ extension CopyJob {
     numberSubmissions(from: first)
     for channel in 0..<plan.channels where batches[channel] {
       let slot = round.banks[bank].next[channel] - 1
-      filled += fill(slot, channel, bank, pool)
+      if case .batch(let run) = content(slot, channel, bank) {
+        filled += run.count
+        context.timer.batches += 1
+        context.timer.members += run.count
+      }
+      filled += 1
       submitted += 1
       submissions.append(
         CopySubmission(
@@ -246,9 +254,8 @@ extension CopyJob {
     }
   }
 
-  /// Fills one descriptor, and the members of a batch. Returns how many that were.
-  @discardableResult
-  private func fill(_ slot: Int, _ channel: Int, _ bank: Int, _ pool: CopyPool) -> Int {
+  /// Fills one descriptor, and the members of a batch.
+  private func fill(_ slot: Int, _ channel: Int, _ bank: Int, _ pool: CopyPool) {
     let target = pool.descriptor(channel, bank, slot)
     let record = pool.record(channel, bank, slot)
     record.pointee.status = .none
@@ -256,9 +263,9 @@ extension CopyJob {
       if let slice = slice(slot, channel, bank) {
         target.pointee = memmove(slice, record: pool.address(of: record), isTop: true)
       }
-      return 1
+      return
     }
-    guard let plan else { return 1 }
+    guard let plan else { return }
     var count = 0
     for slice in plan.members(of: run) {
       let memberRecord = pool.memberRecord(channel, bank, count)
@@ -271,9 +278,6 @@ extension CopyJob {
       .batch, flags: flags(isTop: true), record: pool.address(of: record),
       source: pool.address(of: pool.member(channel, bank, 0)), size: UInt32(truncatingIfNeeded: count))
     target.pointee.isPrivileged = isPrivileged
-    context.timer.batches += 1
-    context.timer.members += count
-    return count + 1
   }
 
   private func flags(isTop: Bool) -> DescriptorFlags {

@@ -51,6 +51,19 @@ struct EngineCounts {
     if opcode != .batch { bytesCompleted += Int(record.bytesCompleted) }
   }
 
+  /// Members of batches that are memmoves, done whole, with a record each.
+  mutating func countPlain(_ members: Int, bytes: Int) {
+    memmoves += members
+    fromBatch += members
+    readingSource1 += members
+    writingDestination += members
+    bytesRead += bytes
+    bytesWritten += bytes
+    bytesCompleted += bytes
+    successes += members
+    recordWrites += members
+  }
+
   func add(to sum: inout DeviceCounters) {
     sum.bytesRead += bytesRead
     sum.bytesWritten += bytesWritten

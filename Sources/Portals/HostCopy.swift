@@ -195,7 +195,7 @@ public final class HostCopy {
     submittedAt = Self.nanoseconds()
     // A span a channel: the round of one descriptor each is the kernel's, and saves a device nothing here.
     for submission in job.submissions {
-      let descriptors = job.descriptors(of: submission)
+      let descriptors = job.fillDescriptors(of: submission)
       if touches { for descriptor in descriptors { bringIn(descriptor) } }
       submit(descriptors, channel: submission.channel)
     }

@@ -8,11 +8,19 @@ import Synchronization
 
 /// Memory that its owner vouches for: mapped, present, readable and writable until it is taken back.
 struct RegisteredMemory: Sendable {
-  private struct Range {
+  struct Range {
     var start: UInt64
     var end: UInt64
     /// How often it was registered.
     var count: Int
+
+    /// Nothing lies in it.
+    static let none = Range(start: 0, end: 0, count: 0)
+
+    @inline(__always)
+    func contains(_ address: UInt64, _ length: Int) -> Bool {
+      address >= start && address < end && UInt64(length) <= end - address
+    }
   }
 
   /// Ascending; may touch and overlap.
@@ -39,8 +47,11 @@ struct RegisteredMemory: Sendable {
     if ranges[index].count == 0 { ranges.remove(at: index) }
   }
 
-  /// Whether one range has all of it. O(log ranges), and more where ranges overlap.
-  func contains(_ start: UInt64, _ length: Int) -> Bool {
+  /// Whether one range has all of it.
+  func contains(_ start: UInt64, _ length: Int) -> Bool { range(of: start, length) != nil }
+
+  /// A range that has all of it. O(log ranges), and more where ranges overlap.
+  func range(of start: UInt64, _ length: Int) -> Range? {
     var low = 0
     var high = ranges.count
     while low < high {
@@ -49,10 +60,10 @@ struct RegisteredMemory: Sendable {
     }
     while low > 0 {
       low -= 1
-      if start < ranges[low].end, UInt64(length) <= ranges[low].end - start { return true }
-      if areApart { return false }
+      if ranges[low].contains(start, length) { return ranges[low] }
+      if areApart { return nil }
     }
-    return false
+    return nil
   }
 }
 
@@ -152,6 +163,9 @@ final class SoftwareCore: @unchecked Sendable {
   }
 
   // MARK: Faults
+
+  /// Whether pages are absent on purpose.
+  var injectsPageFaults: Bool { faults.pageFault != .never }
 
   /// Whether the next operand that is looked at finds a page absent; with two numbers for the details.
   func injectedFault(operands: Int, pages: (Int) -> Int) -> (operand: Int, page: Int)? {

@@ -12,24 +12,24 @@ extension SoftwareEngine {
     let count = Int(descriptor.descriptorCount)
     var ended = 0
     var hasFailed = false
-    var listPage: UInt64?
+    // Members up to here are known to be there.
+    var listed = 0
     while ended < count {
       let address = descriptor.source &+ UInt64(ended * Descriptor.size)
-      if listPage != address >> 12 {
+      if ended == listed {
         if let fault = listFault(address, queue, descriptor) {
           return CompletionRecord(
             status: .batchListFault, bytesCompleted: UInt32(ended), faultAddress: fault)
         }
-        listPage = address >> 12
+        let onPage = (Page.size - Int(address & UInt64(Page.size - 1))) / Descriptor.size
+        let isRegistered = registered.contains(address, (count - ended) * Descriptor.size)
+        listed = isRegistered ? count : min(count, ended + onPage)
       }
-      guard let pointer = UnsafeRawPointer(bitPattern: UInt(address)) else { break }
-      var member = pointer.load(as: Descriptor.self)
-      // The list comes from another CPU's cache, line by line.
-      pf_prefetch_read(pointer + 8 * Descriptor.size)
-      // The next member's, unless it is on another page of the list.
-      if ended + 1 < count, (address &+ UInt64(Descriptor.size)) >> 12 == listPage {
-        Self.fetch(pointer.load(fromByteOffset: Descriptor.size, as: Descriptor.self))
-      }
+      guard let list = UnsafePointer<Descriptor>(bitPattern: UInt(address)) else { break }
+      let plain = plainCopies(UnsafeBufferPointer(start: list, count: listed - ended), queue)
+      ended += plain
+      if plain > 0 { continue }
+      var member = list.pointee
       if hasFailed, member.flags.contains(.fence) {
         counts.abandoned += count - ended
         break
@@ -43,19 +43,6 @@ extension SoftwareEngine {
       ended += 1
     }
     return CompletionRecord(status: hasFailed ? .batchFailed : .success, bytesCompleted: UInt32(ended))
-  }
-
-  /// Asks for the first lines of what a memmove will read and write while the one before is copied: a device too has several
-  /// members under way. Hardware prefetchers end at a page's end. A line that is not there is no fault.
-  private static func fetch(_ next: Descriptor) {
-    guard next.opcode == .memmove else { return }
-    // Software cleared the record, so the line is another CPU's: the copy's stores would queue up behind the record's.
-    if let record = UnsafeRawPointer(bitPattern: UInt(next.recordAddress)) { pf_fetch_for_writing(record) }
-    for line in 0..<4 {
-      let offset = UInt(line * 64)
-      if let source = UnsafeRawPointer(bitPattern: UInt(next.source) &+ offset) { pf_prefetch_read(source) }
-      if let target = UnsafeRawPointer(bitPattern: UInt(next.destination) &+ offset) { pf_fetch_for_writing(target) }
-    }
   }
 
   /// The address of a page of the list that is not there and does not come.

@@ -17,7 +17,7 @@ final class SoftwareEngine {
   private let number: Int
   let probe = PageProbe()
   let copy: CopyFunction
-  private var registered = RegisteredMemory()
+  private(set) var registered = RegisteredMemory()
   private var registrations = -1
   /// The page on which a record was written last while this descriptor is carried out.
   private var recordPage: UInt64?
@@ -113,7 +113,7 @@ final class SoftwareEngine {
     target?.publish(record)
   }
 
-  private var isGone: Bool { core.isGone.load(ordering: .acquiring) }
+  var isGone: Bool { core.isGone.load(ordering: .acquiring) }
 
   /// Where the record goes; nil if none is wanted, or if it cannot be written, which SWERROR tells.
   private func recordTarget(

@@ -58,7 +58,7 @@ final class FakeDevice {
 
   func submit(_ submission: CopySubmission, of job: CopyJob) {
     guard let pool = job.pool else { return }
-    for descriptor in job.descriptors(of: submission) {
+    for descriptor in job.fillDescriptors(of: submission) {
       #expect(!inFlight.contains { $0.pool === pool && $0.descriptor.recordAddress == descriptor.recordAddress })
       #expect(record(descriptor, pool).pointee.status == .none)
       inFlight.append(Entry(descriptor: descriptor, pool: pool, channel: submission.channel, isOfList: !job.isOnPage))
