@@ -2,6 +2,7 @@
 
 import CopyKernels
 import Events
+import LimitLoops
 import PageCopy
 import Portals
 import Units
@@ -10,67 +11,99 @@ import Units
   import Glibc
 #endif
 
+/// Both sides copy by memcpy, so that what is left is planning, descriptors, records and polling.
 enum SoftwarePortals {
-  /// What copies: plans, descriptors, records and polling; or nothing but the loop.
-  private static func pairs(_ arenas: ColdArenas, engines: Int, order: Int, rounds: Int) throws -> (Rounds, Rounds) {
-    let device = try SoftwareDevice(.software(channels: CopyLimits.channels, engines: engines))
-    let channels = try HostChannels(device.portals, knobs: .host(channels: CopyLimits.channels))
-    for memory in arenas.memory { channels.register(memory) }
-    let copy = HostCopy(channels)
-    let pool = try WorkerPool(engines)
-    var (portal, plain) = (Rounds(), Rounds())
-    // The first round of each finds memory and lists new. A list is what is timed: where others use the CPUs too, some lists are
-    // copied undisturbed.
+  private enum Way: CaseIterable {
+    case portal
+    /// The pieces of the plan, with the lines ahead that an engine asks for.
+    case sameCopies
+    /// A memcpy a page, nothing ahead: what one would write without a device.
+    case pageByPage
+  }
+
+  /// Lists in a row, of which the first wakes the threads and does not count.
+  private static let listsInRow = 6
+  /// Lines of the next member's page that an engine asks for.
+  private static let linesAhead = 4
+
+  private static func measure(
+    _ arenas: ColdArenas, engines: Int, order: Int, rounds: Int, cpus: [Int]
+  ) throws -> [Way: Rounds] {
+    let channels = CopyLimits.channels
+    let device = try SoftwareDevice(
+      .software(channels: channels, engines: engines), cpus: engines < cpus.count ? Array(cpus[1...]) : cpus)
+    let copy = HostCopy(try HostChannels(device.portals, knobs: .host(channels: channels)))
+    for memory in arenas.memory { copy.channels.register(memory) }
+    let pool = try WorkerPool(engines, cpus: cpus)
+    var times: [Way: Rounds] = [:]
+    // The first round finds memory and lists new. A list is what is timed: where others use the CPUs too, some lists are copied
+    // undisturbed.
     for round in 0...rounds {
-      for isPortal in round % 2 == 0 ? [true, false] : [false, true] {
-        let lists = arenas.nextLists(order: order)
-        var start = wallNanoseconds()
+      for turn in Way.allCases.indices {
+        let way = Way.allCases[(turn + round) % Way.allCases.count]
+        let lists = (0..<listsInRow).map { _ in arenas.nextList(order: order) }
         for (index, list) in lists.enumerated() {
-          if isPortal { _ = try copy.copy(list) } else { Self.copy(list, pool) }
+          let pieces = Self.pieces(of: list, cut: way == .sameCopies ? channels : 1)
+          let ahead = way == .sameCopies && order == 0 ? linesAhead : 0
+          let start = wallNanoseconds()
+          if way == .portal { _ = try copy.copy(list) } else { Self.copy(pieces, pool, ahead: ahead) }
           let end = wallNanoseconds()
-          let pages = list.count << order
-          // The first wakes the threads.
           if round > 0, index > 0 {
-            if isPortal {
-              portal.add(nanoseconds: end - start, count: pages)
-            } else {
-              plain.add(nanoseconds: end - start, count: pages)
-            }
+            times[way, default: Rounds()].add(nanoseconds: end - start, count: list.count << order)
           }
-          start = wallNanoseconds()
         }
         guard lists.allSatisfy(arenas.areEqual) else { throw SoftwarePortalFailure.wrongCopy }
       }
     }
-    guard channels.timer.takenOver == 0 else { throw SoftwarePortalFailure.takenOver }
-    return (portal, plain)
+    guard copy.channels.timer.takenOver == 0 else { throw SoftwarePortalFailure.takenOver }
+    return times
   }
 
-  private static func copy(_ list: [CopyPage], _ pool: WorkerPool) {
-    nonisolated(unsafe) let list = list
-    let workers = pool.count
-    pool.run { worker in
-      for index in (list.count * worker / workers)..<(list.count * (worker + 1) / workers) {
-        memcpy(list[index].destination, list[index].source, Page.size << list[index].order)
+  /// Huge pages in as many parts as there are channels, as a plan has them; base pages whole.
+  private static func pieces(of list: [CopyPage], cut: Int) -> [LimitPiece] {
+    list.flatMap { page in
+      let parts = page.order == 0 ? 1 : cut
+      let bytes = (Page.size << page.order) / parts
+      return (0..<parts).map {
+        LimitPiece(to: page.destination + $0 * bytes, from: page.source + $0 * bytes, bytes: bytes)
+      }
+    }
+  }
+
+  private static func copy(_ pieces: [LimitPiece], _ pool: WorkerPool, ahead: Int) {
+    pieces.withUnsafeBufferPointer { pieces in
+      nonisolated(unsafe) let pieces = pieces
+      let workers = pool.count
+      pool.run { worker in
+        let share = UnsafeBufferPointer(
+          rebasing: pieces[(pieces.count * worker / workers)..<(pieces.count * (worker + 1) / workers)])
+        limit_copy(share.baseAddress, share.count, ahead)
       }
     }
   }
 
   static func measure(rounds: Int, arena: Int) throws -> Benchmark.Outcome {
     let arenas = try ColdArenas(bytes: arena)
+    let cpus = CPUBinding.allowed
     var outcome = Benchmark.Outcome()
-    // Aims: 1.15 for lists of 4 KiB, 1.03 for 2 MiB. Bars are wider: on a busy machine the two threads wait for each other.
+    guard let first = cpus.first else { return outcome }
     for engines in [1, 2] {
-      for (name, order, aim, bar) in [("4KiB", 0, "1.15", 2.5), ("2MiB", Page.hugeOrder, "1.03", 1.5)] {
-        let (portal, plain) = try pairs(arenas, engines: engines, order: order, rounds: rounds)
-        // The thread that plans and polls needs a CPU beside those of the engines.
-        let fits = engines < CPUBinding.allowed.count
+      // The thread that plans and polls needs a CPU beside those of the engines.
+      let fits = engines < cpus.count
+      for (name, order, aim, bar) in [("4KiB", 0, "1.15", 1.25), ("2MiB", Page.hugeOrder, "1.03", 1.15)] {
+        let times = try CPUBinding.bound(to: first) {
+          try measure(arenas, engines: engines, order: order, rounds: rounds, cpus: cpus)
+        }
+        guard let portal = times[.portal], let same = times[.sameCopies], let pages = times[.pageByPage] else {
+          continue
+        }
+        let line = "software-portal/\(name) x\(engines)"
         outcome.lines.append(
           Measurement(
-            "software-portal/\(name) x\(engines)", unit: "ns/4KiB", portal, limit: "plain loop", plain,
-            bar: fits ? bar : nil,
-            note: fits
-              ? "aim \(aim)" : "the thread that submits shares \(CPUBinding.allowed.count) CPUs with the engines"))
+            line, unit: "ns/4KiB", portal, limit: "same copies", same, bar: fits ? bar : nil,
+            note: fits ? "aim \(aim)" : "the thread that submits shares \(cpus.count) CPUs with the engines"))
+        outcome.lines.append(
+          Measurement("\(line) pages", unit: "ns/4KiB", portal, limit: "memcpy each", pages, bar: nil))
       }
     }
     return outcome
@@ -136,18 +169,16 @@ private final class ColdArenas {
     [source, destination].map { UnsafeRawBufferPointer(start: UnsafeRawPointer($0), count: bytes) }
   }
 
-  /// An eighth of the arena, or two lists of it: lists of 1,024 base pages, or of 8 huge ones.
-  func nextLists(order: Int) -> [[CopyPage]] {
+  /// 1,024 base pages, or 8 huge ones.
+  func nextList(order: Int) -> [CopyPage] {
     let places = shuffled[order] ?? []
     let size = Page.size << order
-    let each = order == 0 ? 1024 : 8
-    let count = min(max(places.count / 8, 2 * each), places.count)
-    let pages = (0..<count).map { index in
-      let place = places[(next * count + index) % places.count]
+    let count = min(order == 0 ? 1024 : 8, places.count)
+    defer { next += count }
+    return (0..<count).map { index in
+      let place = places[(next + index) % places.count]
       return CopyPage(from: source + place.from * size, to: destination + place.to * size, order: order)
     }
-    next += 1
-    return stride(from: 0, to: count, by: each).map { Array(pages[$0..<min($0 + each, count)]) }
   }
 
   func areEqual(_ list: [CopyPage]) -> Bool {

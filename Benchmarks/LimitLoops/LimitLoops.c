@@ -1,5 +1,7 @@
 #include "LimitLoops.h"
 
+#include <string.h>
+
 static unsigned hex_digit(unsigned char c) {
   unsigned digit = c - '0';
   if (digit < 10) return digit;
@@ -41,4 +43,23 @@ LackeyCounts limit_lackey(const char *text, size_t length) {
     }
   }
   return counts;
+}
+
+/// As `__builtin_prefetch` for writing, which only reads where the compiler may not assume PREFETCHW.
+static inline void fetch_for_writing(const char *line) {
+#if defined(__x86_64__)
+  __asm__ volatile("prefetchw %0" : : "m"(*line));
+#else
+  __builtin_prefetch(line, 1, 3);
+#endif
+}
+
+void limit_copy(const LimitPiece *pieces, size_t count, size_t ahead) {
+  for (size_t i = 0; i < count; i++) {
+    for (size_t line = 0; i + 1 < count && line < ahead; line++) {
+      __builtin_prefetch((const char *)pieces[i + 1].from + 64 * line, 0, 3);
+      fetch_for_writing((const char *)pieces[i + 1].to + 64 * line);
+    }
+    memcpy(pieces[i].to, pieces[i].from, pieces[i].bytes);
+  }
 }

@@ -97,7 +97,9 @@ public enum PortalOffers {
     return EngineOffer(
       name: name, words: words, threads: engines, remarks: engines + 1 > cpus.count ? [remark] : []
     ) {
-      let device = try SoftwareDevice(.software(channels: channels, engines: engines))
+      // The first CPU is the caller's.
+      let device = try SoftwareDevice(
+        .software(channels: channels, engines: engines), cpus: cpus.count > engines ? Array(cpus[1...]) : cpus)
       return PortalEngine(try HostChannels(device.portals, knobs: .host(channels: channels)))
     }
   }

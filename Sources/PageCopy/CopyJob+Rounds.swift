@@ -266,18 +266,36 @@ extension CopyJob {
       return
     }
     guard let plan else { return }
-    var count = 0
-    for slice in plan.members(of: run) {
-      let memberRecord = pool.memberRecord(channel, bank, count)
-      memberRecord.pointee.status = .none
-      pool.member(channel, bank, count).pointee = memmove(
-        moved(slice), record: pool.address(of: memberRecord), isTop: false)
-      count += 1
-    }
+    fillMembers(plan.members(of: run), channel, bank, pool)
     target.pointee = Descriptor(
       .batch, flags: flags(isTop: true), record: pool.address(of: record),
-      source: pool.address(of: pool.member(channel, bank, 0)), size: UInt32(truncatingIfNeeded: count))
+      source: pool.address(of: pool.member(channel, bank, 0)), size: UInt32(truncatingIfNeeded: run.count))
     target.pointee.isPrivileged = isPrivileged
+  }
+
+  /// Fills the members of a batch: all alike but for their addresses.
+  private func fillMembers(_ slices: CopyPlan.Members, _ channel: Int, _ bank: Int, _ pool: CopyPool) {
+    let members = pool.member(channel, bank, 0)
+    let records = pool.memberRecord(channel, bank, 0)
+    let firstRecord = pool.address(of: records)
+    var descriptor = Descriptor(.memmove, flags: flags(isTop: false))
+    descriptor.isPrivileged = isPrivileged
+    let first = planItem
+    sources.withUnsafeBufferPointer { sources in
+      destinations.withUnsafeBufferPointer { destinations in
+        var slices = slices
+        var index = 0
+        while let slice = slices.next() {
+          descriptor.recordAddress = firstRecord + UInt64(index * CompletionRecord.size)
+          descriptor.source = sources[first + slice.item] + UInt64(slice.offset)
+          descriptor.destination = destinations[first + slice.item] + UInt64(slice.offset)
+          descriptor.transferSize = UInt32(truncatingIfNeeded: slice.bytes)
+          records[index].status = .none
+          members[index] = descriptor
+          index += 1
+        }
+      }
+    }
   }
 
   private func flags(isTop: Bool) -> DescriptorFlags {

@@ -118,6 +118,18 @@ public final class CopyJob {
     destinations.append(destination)
   }
 
+  /// Adds base pages: `place` says of each, from 0, where its first byte is and where it goes.
+  public func append(basePages count: Int, place: (Int) -> (source: UInt64, destination: UInt64)) {
+    list.append(.base, count: count)
+    sources.reserveCapacity(list.count)
+    destinations.reserveCapacity(list.count)
+    for index in 0..<count {
+      let (source, destination) = place(index)
+      sources.append(source)
+      destinations.append(destination)
+    }
+  }
+
   /// Begins.
   ///
   /// - Parameters:

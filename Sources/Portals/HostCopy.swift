@@ -91,10 +91,7 @@ public final class HostCopy {
     _ pages: [CopyPage], isSingle: Bool = false, cpus: Int = CopyLimits.workers
   ) throws(HostCopyError) -> HostCopyResult {
     job.removeAll()
-    for (index, page) in pages.enumerated() {
-      guard (0...9).contains(page.order) else { throw .order(item: index, order: page.order) }
-      append(page)
-    }
+    try append(pages)
     result = HostCopyResult()
     result.bytes = job.list.bytes
     startedAt = Self.nanoseconds()
@@ -107,11 +104,27 @@ public final class HostCopy {
     return result
   }
 
-  private func append(_ page: CopyPage) {
-    let (source, destination) = (UInt64(UInt(bitPattern: page.source)), UInt64(UInt(bitPattern: page.destination)))
-    if page.order == 9 { return job.append(.huge, from: source, to: destination) }
-    for part in 0..<1 << page.order {
-      job.append(.base, from: source &+ UInt64(part * Page.size), to: destination &+ UInt64(part * Page.size))
+  private func append(_ pages: [CopyPage]) throws(HostCopyError) {
+    var index = 0
+    while index < pages.count {
+      let page = pages[index]
+      guard (0...9).contains(page.order) else { throw .order(item: index, order: page.order) }
+      let (source, destination) = (UInt64(UInt(bitPattern: page.source)), UInt64(UInt(bitPattern: page.destination)))
+      var next = index + 1
+      if page.order == Page.hugeOrder {
+        job.append(.huge, from: source, to: destination)
+      } else if page.order > 0 {
+        job.append(basePages: 1 << page.order) {
+          (source &+ UInt64($0 * Page.size), destination &+ UInt64($0 * Page.size))
+        }
+      } else {
+        while next < pages.count, pages[next].order == 0 { next += 1 }
+        job.append(basePages: next - index) {
+          let page = pages[index + $0]
+          return (UInt64(UInt(bitPattern: page.source)), UInt64(UInt(bitPattern: page.destination)))
+        }
+      }
+      index = next
     }
   }
 
@@ -244,7 +257,9 @@ public final class HostCopy {
 
   private func waitForRecord() {
     guard let record = job.waitingRecord else { return }
-    var wait = RecordWait(channels.knobs.wait)
+    // Who polls on the only CPU keeps it from the thread that would write the record.
+    let sharesCPUs = channels.portals[job.waitingChannel].sharesCPUs
+    var wait = RecordWait(sharesCPUs ? .reschedule : channels.knobs.wait)
     let timeout = timeoutNanoseconds
     while record.writtenStatus == .none {
       let hasMoved = splits.isEmpty ? false : pump()

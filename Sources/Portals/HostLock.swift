@@ -1,5 +1,7 @@
 // A mutex and a thread of the machine.
 
+import CPortals
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -51,6 +53,9 @@ final class HostThread: @unchecked Sendable {
       return nil
     }
   }
+
+  /// Binds it to a CPU: 0, or an errno.
+  func bind(to cpu: Int) -> Int32 { pf_bind_thread(thread, Int32(clamping: cpu)) }
 
   /// Waits for its end.
   func join() { pthread_join(thread, nil) }

@@ -15,11 +15,15 @@ public protocol HostPortal: Portal, Sendable {
   func register(_ memory: UnsafeRawBufferPointer)
   func unregister(_ memory: UnsafeRawBufferPointer)
 
+  /// Whether descriptors may be carried out on the CPU of the thread that waits for them.
+  var sharesCPUs: Bool { get }
+
   /// Submissions that a shared queue answered with Retry.
   var retries: Int { get }
 }
 
 extension HostPortal {
+  public var sharesCPUs: Bool { false }
   public func register(_ memory: UnsafeRawBufferPointer) {}
   public func unregister(_ memory: UnsafeRawBufferPointer) {}
 }

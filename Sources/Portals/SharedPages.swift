@@ -32,6 +32,8 @@ public enum SoftwareDeviceError: Error, Equatable, CustomStringConvertible {
   case noMemory(bytes: Int, error: Int32)
   /// pthread_create(3) of an engine.
   case noThread(engine: Int)
+  /// pthread_setaffinity_np(3) of an engine.
+  case binding(engine: Int, cpu: Int, error: Int32)
   /// The kernel cannot be asked whether a page may be written: MADV_POPULATE_READ and MADV_POPULATE_WRITE came with Linux 5.14.
   case noPageProbe
   /// A queue that the device does not have.
@@ -42,6 +44,8 @@ public enum SoftwareDeviceError: Error, Equatable, CustomStringConvertible {
     case .noMemory(let bytes, let error):
       "no memory for \(bytes) bytes of a queue: \(String(cString: strerror(error)))"
     case .noThread(let engine): "no thread for engine \(engine); use fewer engines, or raise the limit (ulimit -u)"
+    case .binding(let engine, let cpu, let error):
+      "engine \(engine) cannot run on CPU \(cpu): \(String(cString: strerror(error))); see taskset -p and cpuset.cpus"
     case .noPageProbe: "this kernel has no MADV_POPULATE_READ; software devices need Linux 5.14 or later"
     case .noQueue(let queue, let count): "the device has \(count) queues; \(queue) is none of them, the first is 0"
     }

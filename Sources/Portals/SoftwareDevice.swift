@@ -20,6 +20,8 @@ public final class SoftwareDevice: Sendable {
   let core: SoftwareCore
   private let threads: [HostThread]
   private let isStopped = Atomic<Bool>(false)
+  /// Whether engines and a thread that waits for them have fewer CPUs than they are.
+  let isCrowded: Bool
 
   /// Starts the engines.
   ///
@@ -27,10 +29,12 @@ public final class SoftwareDevice: Sendable {
   ///   - configuration: queues and groups; an engine is a thread.
   ///   - faults: injected faults, as the model has them. With several engines a seed hits the same events, but which descriptor an event is
   ///     depends on the threads.
+  ///   - cpus: CPUs of the engines in their order, by the kernel's numbers, again from the first where there are more engines. Best
+  ///     without that of the thread that submits. None: engines go where the kernel puts them, within what this thread may use.
   ///   - copy: moves bytes that do not overlap.
   /// - Throws: `DeviceConfigurationError`, or `SoftwareDeviceError`.
   public init(
-    _ configuration: DeviceConfiguration = .software(), faults: FaultPlan = FaultPlan(),
+    _ configuration: DeviceConfiguration = .software(), faults: FaultPlan = FaultPlan(), cpus: [Int] = [],
     copy: @escaping CopyFunction = { memcpy($0, $1, $2) }
   ) throws {
     try configuration.validate()
@@ -38,20 +42,38 @@ public final class SoftwareDevice: Sendable {
     self.configuration = configuration
     let core = try SoftwareCore(configuration, faults: faults, copy: copy)
     self.core = core
+    isCrowded = Self.isCrowded(engines: core.groups.reduce(0) { $0 + $1.engines }, cpus: cpus)
+    threads = try Self.start(core, cpus: cpus)
+  }
+
+  private static func isCrowded(engines: Int, cpus: [Int]) -> Bool {
+    let free = cpus.isEmpty ? Int(pf_allowed_cpu_count()) - 1 : Set(cpus).count
+    return engines > free
+  }
+
+  /// One thread an engine; all of them or none.
+  private static func start(_ core: SoftwareCore, cpus: [Int]) throws(SoftwareDeviceError) -> [HostThread] {
     var threads: [HostThread] = []
+    var failure: SoftwareDeviceError?
     for group in core.groups {
-      for number in 0..<group.engines {
-        let thread = HostThread { SoftwareEngine(core: core, group: group, number: number).run() }
-        guard let thread else {
-          core.isStopping.store(true, ordering: .releasing)
-          core.ring()
-          for thread in threads { thread.join() }
-          throw SoftwareDeviceError.noThread(engine: threads.count)
+      for number in 0..<group.engines where failure == nil {
+        let engine = threads.count
+        guard let thread = HostThread({ SoftwareEngine(core: core, group: group, number: number).run() }) else {
+          failure = .noThread(engine: engine)
+          break
         }
         threads.append(thread)
+        if cpus.isEmpty { continue }
+        let cpu = cpus[engine % cpus.count]
+        let error = thread.bind(to: cpu)
+        if error != 0 { failure = .binding(engine: engine, cpu: cpu, error: error) }
       }
     }
-    self.threads = threads
+    guard let failure else { return threads }
+    core.isStopping.store(true, ordering: .releasing)
+    core.ring()
+    for thread in threads { thread.join() }
+    throw failure
   }
 
   deinit { stop() }

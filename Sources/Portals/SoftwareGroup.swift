@@ -8,6 +8,7 @@ final class SoftwareGroup: @unchecked Sendable {
   let queues: [SoftwareQueue]
   let engines: Int
   private let lock = HostLock()
+  private let fronts: UnsafeMutableBufferPointer<SoftwareQueue.Front>
   private var credits: [Int]
   private var cursor = 0
   /// What each engine carries out: 0 nothing, else the queue and the ticket. Two cache lines an engine.
@@ -18,11 +19,16 @@ final class SoftwareGroup: @unchecked Sendable {
     self.queues = queues
     self.engines = engines
     credits = queues.map(\.priority)
+    fronts = .allocate(capacity: queues.count)
+    _ = fronts.initialize(from: queues.map(\.front))
     running = .allocate(byteCount: max(engines, 1) * Self.stride, alignment: Self.stride)
     running.initializeMemory(as: UInt8.self, repeating: 0, count: max(engines, 1) * Self.stride)
   }
 
-  deinit { running.deallocate() }
+  deinit {
+    running.deallocate()
+    fronts.deallocate()
+  }
 
   struct Work {
     var queue: SoftwareQueue
@@ -30,7 +36,10 @@ final class SoftwareGroup: @unchecked Sendable {
     var descriptor: Descriptor
   }
 
-  var hasWork: Bool { queues.contains { $0.hasWork } }
+  var hasWork: Bool {
+    for front in fronts where front.hasWork { return true }
+    return false
+  }
 
   /// The descriptor that an engine carries out next. Weighted round robin, as `DeviceModel` has it.
   ///
@@ -42,12 +51,12 @@ final class SoftwareGroup: @unchecked Sendable {
         var isStarved = false
         for step in 0..<queues.count {
           let place = (cursor + step) % queues.count
-          let queue = queues[place]
-          if !queue.hasWork { continue }
+          if !fronts[place].hasWork { continue }
           if credits[place] == 0 {
             isStarved = true
             continue
           }
+          let queue = queues[place]
           guard let (ticket, descriptor) = queue.take() else { continue }
           credits[place] -= 1
           cursor = (place + 1) % queues.count

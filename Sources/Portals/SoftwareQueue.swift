@@ -27,7 +27,10 @@ final class SoftwareQueue: @unchecked Sendable {
   private let sequences: SharedPages
   private let mask: UInt64
   private let tail = Atomic<UInt64>(0)
-  private let head = Atomic<UInt64>(0)
+  /// The oldest ticket that is still here: engines write it, on a line of its own.
+  private let head: UnsafeMutableRawPointer
+  /// What engines poll.
+  let front: Front
 
   let accepted = Atomic<Int>(0)
   let retries = Atomic<Int>(0)
@@ -56,7 +59,30 @@ final class SoftwareQueue: @unchecked Sendable {
     mask = UInt64(count - 1)
     slots = try SharedPages(bytes: count * Descriptor.size)
     sequences = try SharedPages(bytes: count * 8)
+    head = .allocate(byteCount: Self.alone, alignment: Self.alone)
+    head.initializeMemory(as: UInt8.self, repeating: 0, count: Self.alone)
+    front = Front(head: head, sequences: sequences.base, mask: mask)
     for slot in 0..<UInt64(count) { pf_release64(sequence(slot), slot) }
+  }
+
+  deinit { head.deallocate() }
+
+  /// Bytes that no other word shares: two lines, since they are fetched in pairs.
+  private static let alone = 128
+
+  /// The end at which engines take descriptors, as words in memory: to count references while polling would send the count's line
+  /// from CPU to CPU.
+  struct Front {
+    fileprivate let head: UnsafeRawPointer
+    fileprivate let sequences: UnsafeRawPointer
+    fileprivate let mask: UInt64
+
+    /// Whether a whole descriptor waits.
+    @inline(__always)
+    var hasWork: Bool {
+      let ticket = pf_acquire64(head)
+      return pf_acquire64(sequences + Int(truncatingIfNeeded: ticket & mask) * 8) == ticket + 1
+    }
   }
 
   @inline(__always)
@@ -86,7 +112,7 @@ final class SoftwareQueue: @unchecked Sendable {
     while true {
       let ticket = tail.load(ordering: .acquiring)
       // Read second: if the ticket is still the next one below, no more were in the queue than this says.
-      let taken = head.load(ordering: .acquiring)
+      let taken = pf_acquire64(head)
       if ticket < taken { continue }
       if ticket - taken >= UInt64(room) { return nil }
       if tail.compareExchange(expected: ticket, desired: ticket + 1, ordering: .acquiringAndReleasing).exchanged {
@@ -97,24 +123,17 @@ final class SoftwareQueue: @unchecked Sendable {
 
   // MARK: Engines
 
-  /// Whether a whole descriptor waits.
-  @inline(__always)
-  var hasWork: Bool {
-    let ticket = head.load(ordering: .acquiring)
-    return pf_acquire64(sequence(ticket)) == ticket + 1
-  }
-
   /// Whether nothing waits, nor is about to.
-  var isEmpty: Bool { head.load(ordering: .acquiring) == tail.load(ordering: .acquiring) }
+  var isEmpty: Bool { pf_acquire64(head) == tail.load(ordering: .acquiring) }
 
   /// Takes the oldest descriptor, if it is whole. One thread at a time: the group's lock is held.
   func take() -> (ticket: UInt64, descriptor: Descriptor)? {
-    let ticket = head.load(ordering: .relaxed)
+    let ticket = pf_acquire64(head)
     guard pf_acquire64(sequence(ticket)) == ticket + 1 else { return nil }
     let descriptor = slot(ticket).load(as: Descriptor.self)
     // The slot is free before there is room for its next ticket: who has a ticket never waits.
     pf_release64(sequence(ticket), ticket + mask + 1)
-    head.store(ticket + 1, ordering: .releasing)
+    pf_release64(head, ticket + 1)
     return (ticket, descriptor)
   }
 }

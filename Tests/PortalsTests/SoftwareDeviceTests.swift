@@ -57,6 +57,41 @@ import Units
     #expect(rig.run(rig.memmove(from: 0, to: 20 * Page.size, size: 3 * Page.size)).status.code == .pageFault)
   }
 
+  @Test func `a batch of registered pages is counted member by member`() throws {
+    let rig = try SoftwareRig(pages: 8)
+    rig.device.register(UnsafeRawBufferPointer(start: rig.arena.base, count: rig.arena.size))
+    let list = rig.arena.base + 6 * Page.size
+    for index in 0..<3 {
+      var member = rig.memmove(from: index * Page.size, to: (3 + index) * Page.size, size: 4000)
+      member.recordAddress = rig.arena.address(7 * Page.size + index * 32)
+      // The second takes the long way.
+      if index == 1 { member.flags.insert(.destinationReadback) }
+      (list + index * 64).storeBytes(of: member, as: Descriptor.self)
+    }
+    let batch = Descriptor(.batch, flags: SoftwareRig.flags, source: rig.arena.address(6 * Page.size), size: 3)
+    let before = rig.device.counters
+    #expect(rig.run(batch).status == .success)
+    let after = rig.device.counters
+    #expect(after.memmoves - before.memmoves == 3 && after.bytesWritten - before.bytesWritten == 12_000)
+    #expect(after.recordWrites - before.recordWrites == 4 && after.successes - before.successes == 4)
+    for index in 0..<3 {
+      #expect(memcmp(rig.arena.base + index * Page.size, rig.arena.base + (3 + index) * Page.size, 4000) == 0)
+    }
+  }
+
+  @Test func `engines go where they are told, or nowhere`() throws {
+    #expect(throws: SoftwareDeviceError.binding(engine: 0, cpu: 100_000, error: EINVAL)) {
+      try SoftwareDevice(cpus: [100_000])
+    }
+    let thread = try #require(HostThread { usleep(100_000) })
+    let first = try #require((0..<1024).first { thread.bind(to: $0) == 0 })
+    thread.join()
+    // An engine too many for its CPU: who waits gives way.
+    let device = try SoftwareDevice(.software(engines: 2), cpus: [first])
+    #expect(device.portals[0].sharesCPUs)
+    device.stop()
+  }
+
   @Test func `a huge range finds its first absent page`() throws {
     let arena = try Arena(pages: 1200)
     let probe = PageProbe()

@@ -17,4 +17,14 @@ typedef struct {
 /// Parses `length` bytes of whole lines, each ended by a line feed.
 LackeyCounts limit_lackey(const char *text, size_t length);
 
+/// Bytes to move; source and destination do not overlap.
+typedef struct {
+  void *to;
+  const void *from;
+  size_t bytes;
+} LimitPiece;
+
+/// Copies pieces one after the other by memcpy. Meanwhile it asks for the first `ahead` lines of the next piece's source and destination.
+void limit_copy(const LimitPiece *pieces, size_t count, size_t ahead);
+
 #endif
