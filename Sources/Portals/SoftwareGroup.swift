@@ -60,6 +60,7 @@ final class SoftwareGroup: @unchecked Sendable {
           guard let (ticket, descriptor) = queue.take() else { continue }
           credits[place] -= 1
           cursor = (place + 1) % queues.count
+          fronts[cursor].fetch()
           pf_release64(running + engine * Self.stride, Self.word(queue, ticket))
           return Work(queue: queue, ticket: ticket, descriptor: descriptor)
         }
