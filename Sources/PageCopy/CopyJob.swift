@@ -26,7 +26,7 @@ public enum CopyStep: Equatable, Sendable {
   case done
 }
 
-/// Descriptors that stand ready for one channel.
+/// Descriptors to submit to one channel: `CopyJob.fillDescriptors` writes them.
 public struct CopySubmission: Equatable, Sendable {
   public var channel: Int
   public var bank: Int

@@ -68,13 +68,17 @@ struct RegisteredMemory: Sendable {
 }
 
 final class SoftwareCore: @unchecked Sendable {
-  /// Polls of an engine that finds no work before it sleeps; every 64th yields the CPU. Uncalibrated.
+  /// Polls of an engine that finds no work before it sleeps. Uncalibrated.
   static let idlePolls = 4096
+  /// Polls, some 20 us, before every 64th yields the CPU: to get it back takes a neighbour's time slice. Uncalibrated.
+  static let ownPolls = 512
 
   let configuration: DeviceConfiguration
   let queues: [SoftwareQueue]
   let groups: [SoftwareGroup]
   let copy: CopyFunction
+  /// Whether engines and a thread that waits for them have fewer CPUs than they are.
+  let isCrowded: Bool
 
   let isGone = Atomic<Bool>(false)
   let isStopping = Atomic<Bool>(false)
@@ -96,10 +100,11 @@ final class SoftwareCore: @unchecked Sendable {
   private let sleepers = Atomic<Int>(0)
 
   init(
-    _ configuration: DeviceConfiguration, faults: FaultPlan, copy: @escaping CopyFunction
+    _ configuration: DeviceConfiguration, faults: FaultPlan, isCrowded: Bool = false, copy: @escaping CopyFunction
   ) throws(SoftwareDeviceError) {
     self.configuration = configuration
     self.copy = copy
+    self.isCrowded = isCrowded
     self.faults = faults
     pageFaults = FaultSource(faults.pageFault, seed: faults.seed)
     fullQueues = FaultSource(faults.queueFull, seed: faults.seed &+ 1)

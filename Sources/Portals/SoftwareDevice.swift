@@ -20,9 +20,6 @@ public final class SoftwareDevice: Sendable {
   let core: SoftwareCore
   private let threads: [HostThread]
   private let isStopped = Atomic<Bool>(false)
-  /// Whether engines and a thread that waits for them have fewer CPUs than they are.
-  let isCrowded: Bool
-
   /// Starts the engines.
   ///
   /// - Parameters:
@@ -40,12 +37,14 @@ public final class SoftwareDevice: Sendable {
     try configuration.validate()
     guard PageProbe.isSupported else { throw SoftwareDeviceError.noPageProbe }
     self.configuration = configuration
-    let core = try SoftwareCore(configuration, faults: faults, copy: copy)
+    let engines = configuration.groups.reduce(0) { $0 + $1.engines }
+    let core = try SoftwareCore(
+      configuration, faults: faults, isCrowded: Self.isCrowded(engines: engines, cpus: cpus), copy: copy)
     self.core = core
-    isCrowded = Self.isCrowded(engines: core.groups.reduce(0) { $0 + $1.engines }, cpus: cpus)
     threads = try Self.start(core, cpus: cpus)
   }
 
+  /// Whether engines and a thread that waits for them have fewer CPUs than they are.
   private static func isCrowded(engines: Int, cpus: [Int]) -> Bool {
     let free = cpus.isEmpty ? Int(pf_allowed_cpu_count()) - 1 : Set(cpus).count
     return engines > free

@@ -33,6 +33,7 @@ final class SoftwareEngine {
   /// The thread: ends once the device stops and its queues are empty.
   func run() {
     var idle = 0
+    let ownPolls = core.isCrowded ? 0 : SoftwareCore.ownPolls
     while true {
       if let work = group.next(engine: number) {
         idle = 0
@@ -44,7 +45,7 @@ final class SoftwareEngine {
       idle += 1
       if idle > SoftwareCore.idlePolls {
         core.sleep { group.hasWork || core.isStopping.load(ordering: .acquiring) }
-      } else if idle % 64 == 0 {
+      } else if idle > ownPolls, idle % 64 == 0 {
         sched_yield()
       } else {
         pf_pause()

@@ -47,7 +47,7 @@ public final class SoftwarePortal: HostPortal {
   public func register(_ memory: UnsafeRawBufferPointer) { device.register(memory) }
   public func unregister(_ memory: UnsafeRawBufferPointer) { device.unregister(memory) }
 
-  public var sharesCPUs: Bool { device.isCrowded }
+  public var sharesCPUs: Bool { device.core.isCrowded }
 
   /// Of the queue, whoever submitted.
   public var retries: Int { queue.retries.load(ordering: .relaxed) }
