@@ -75,8 +75,8 @@ public struct CopyKernel: Sendable, Hashable, CustomStringConvertible {
   /// - Parameter destinationUsedNext: whether what was copied is read or written soon, as after a promotion; a demoted page is not.
   ///   Then it is copied through the caches; else past them, which saves reading the old destination.
   ///
-  /// Source of the order: measured on Zen 5 (docs/performance.md), where side by side is the fastest by far. On others it is
-  /// uncalibrated: `pageferry bench copy` tells.
+  /// Source of the order: measured on Zen 5 (docs/performance.md), where side by side is the fastest by far, and 256 bits are as fast as
+  /// 512 within 3 %. On others it is uncalibrated: `pageferry bench copy` tells.
   public static func best(destinationUsedNext: Bool, on features: CPUFeatures = .host) -> CopyKernel {
     let order = destinationUsedNext ? [avx512By4, avx2By4, memcpy] : [avx512NTBy4, avx2NTBy4, movdir64bBy4, memcpy]
     return order.first { $0.obstacle(on: features) == nil } ?? memcpy
