@@ -148,7 +148,7 @@ public final class Kcompactd: KernelTask {
     switch zones.result {
     case .success: memory.compaction[zone].succeeded(order: order, isAllocated: false)
     case .complete, .partialSkipped:
-      memory.drainAllPerCPULists()
+      memory.drainPerCPULists(zone: zone)
       memory.compaction[zone].failed(order: order)
     default: break
     }

@@ -138,6 +138,7 @@ public final class ZoneCompactor {
   /// A list was migrated; what could not be goes back to its LRU list.
   private func migrated(cpu: Int) -> JobStep {
     phase = .scan
+    control.endList()
     let failed = job.leftovers
     for pfn in failed { memory.putBack(pfn) }
     if !failed.isEmpty {

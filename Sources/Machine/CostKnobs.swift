@@ -10,6 +10,7 @@ public struct CostKnobs: KnobSet {
   public var firstTouch = 600 * Picoseconds.nanosecond
   public var firstTouchHuge = 90 * Picoseconds.microsecond
   public var unaccountedTouch = 0
+  public var unaccountedTouchHuge = 0
   public var majorFault = 80 * Picoseconds.microsecond
   public var writebackPage = 10 * Picoseconds.microsecond
   public var hintFault = 1 * Picoseconds.microsecond
@@ -53,6 +54,9 @@ public struct CostKnobs: KnobSet {
     step(
       "cost.unaccounted_touch", \.unaccountedTouch, "0 on real machines; the reference machine's is in oracle-tcg.conf",
       "Part of a first touch that the task's CPU clock does not show."),
+    step(
+      "cost.unaccounted_touch_huge", \.unaccountedTouchHuge,
+      "0 on real machines; the reference machine's is in oracle-tcg.conf", "The same of a 2 MiB page."),
     step("cost.major_fault", \.majorFault, "recall: an NVMe read", "Reading a dropped page of a file back."),
     step(
       "cost.writeback_page", \.writebackPage, "recall: an NVMe write",

@@ -27,10 +27,15 @@ public struct KernelClock: Sendable {
   /// Modelled time between two runs of kernel work that queues itself anew with a delay of `milliseconds`. The timer wheel
   /// rounds up to the next boundary of the delay's level: 2 s at 250 Hz are 504 jiffies.
   /// Source: kernel/time/timer.c LVL_START, LVL_GRAN, calc_index.
-  public func timerPeriod(milliseconds: Int) -> Picoseconds {
+  ///
+  /// - Parameter late: how long after its time the work was done at last; it is queued anew from then. A deferrable timer waits for the
+  ///   first tick of a CPU that somebody woke.
+  public func timerPeriod(milliseconds: Int, late: Picoseconds = 0) -> Picoseconds {
+    let tick = span(milliseconds: jiffy)
     let jiffies = max(milliseconds / jiffy, 1)
     var granularity = 1
     while jiffies >= 63 * granularity { granularity *= 8 }
-    return span(milliseconds: (jiffies / granularity + 1) * granularity * jiffy)
+    let waited = late < tick ? 0 : (late + tick - 1) / tick
+    return span(milliseconds: ((jiffies + waited) / granularity + 1) * granularity * jiffy)
   }
 }

@@ -51,4 +51,16 @@ public enum KernelRules: String, CaseIterable, Sendable {
   /// Whether a woken thread preempts the running one at once (CFS wake-up preemption) or at the next scheduler tick
   /// after the running one has had its slice (EEVDF from 6.6 on).
   public var wakeupPreempts: Bool { self == .tpp2021 }
+  /// Whether compaction's fast search marks the block that it names as one to skip, so that the scan that follows skips it
+  /// (`fast_find_migrateblock` until 6.5).
+  public var marksFoundBlocks: Bool { self == .tpp2021 }
+  /// Whether compaction isolates free pages for the pages of a list that still want one (`compaction_alloc`, 6.9 and later), or each
+  /// time for as many as the list had.
+  public var isolatesForPagesLeft: Bool { self != .tpp2021 }
+  /// Whether compact_migrate_scanned and compact_free_scanned count every page of a huge or free block that is passed over (6.3 and
+  /// later), or one.
+  public var countsSkippedPages: Bool { self != .tpp2021 }
+  /// Whether a page that was migrated is as young as before (6.1 and later: make_migration_entry_young) or old until its next access
+  /// (pte_mkold in remove_migration_pte).
+  public var migrationKeepsYoung: Bool { self != .tpp2021 }
 }

@@ -211,21 +211,35 @@ extension Memory {
     return pfn
   }
 
-  /// Takes what the kernel holds at the start: whole pageblocks and a rest, from the lowest zone's start up to the
-  /// highest, in proportion to the zones; `unmovableFree` pages stay free in unmovable blocks.
+  /// Takes what the kernel holds at the start: whole pageblocks and a rest, in proportion to the zones; of ZONE_DMA, which nothing but
+  /// its own requests uses at boot, only the pool of atomic DMA allocations. `unmovableFree` pages stay free in unmovable blocks.
   func takeKernelPages(node: Int, pages: Int, unmovableFree: Int) {
-    let total = nodes[node].zones.reduce(0) { $0 + zones[$1].managed }
+    let all = nodes[node].zones
+    let total = all.reduce(0) { $0 + zones[$1].managed }
     guard total > 0 else { return }
-    var left = min(pages, total)
+    let dma = all.count > 1 && zones[all.lowerBound].kind == .dma ? all.lowerBound : nil
+    let pool = dma == nil ? 0 : min(atomicPoolPages, pages)
+    let shared = total - (dma.map { zones[$0].managed } ?? 0)
+    let rest = min(pages, total) - pool
+    var left = rest
     var freeLeft = unmovableFree
-    for zone in nodes[node].zones.reversed() {
-      let isLast = zone == nodes[node].zones.lowerBound
-      let share = isLast ? left : min(left, pages * zones[zone].managed / total)
-      let freeShare = isLast ? freeLeft : min(freeLeft, unmovableFree * zones[zone].managed / total)
+    for zone in all.reversed() {
+      let isLast = zone == dma.map { $0 + 1 } ?? all.lowerBound
+      let share = zone == dma ? pool : isLast ? left : min(left, rest * zones[zone].managed / shared)
+      let freeShare =
+        zone == all.lowerBound ? freeLeft : min(freeLeft, unmovableFree * zones[zone].managed / total)
       holdKernelPages(zone: zone, pages: share, unmovableFree: freeShare)
-      left -= share
+      if zone != dma { left -= share }
       freeLeft -= freeShare
     }
+  }
+
+  /// 128 KiB a GiB of memory, at least 128 KiB, at most the largest block, as a block (kernel/dma/pool.c dma_atomic_pool_init).
+  private var atomicPoolPages: Int {
+    let pages = (0..<zoneCount).reduce(0) { $0 + zones[$1].managed } >> 13
+    var block = 32
+    while block < pages && block < 1 << Memory.maxOrder { block <<= 1 }
+    return block
   }
 
   private func holdKernelPages(zone: Int, pages: Int, unmovableFree: Int) {

@@ -176,7 +176,7 @@ extension Memory {
   }
 
   /// Moves a chunk from the tail of an active list to the inactive list (`shrink_active_list`). Accessed bits are
-  /// cleared and ignored. Returns the base pages scanned.
+  /// cleared and ignored. Returns the folios looked at.
   public func shrinkActiveList(node: Int, list: LRUList, wanted: Int, highest: ZoneKind, cpu: Int) -> Int {
     drainLRUBatches(cpu: cpu)
     return withUnsafeTemporaryAllocation(of: PFN.self, capacity: 64) { buffer in
@@ -190,7 +190,7 @@ extension Memory {
         vmstat[.pgdeactivate] += self.pages(of: pfn)
         putBack(pfn)
       }
-      return scanned
+      return count
     }
   }
 

@@ -156,7 +156,7 @@ extension Memory {
       settleContent(pfn, slot: slot, order: order)
       frames[Int(pfn)].flags |= FrameFlags.dirty
     }
-    setEntry(slot: slot, order: order, PTE.special | entry & PTE.accessed)
+    setEntry(slot: slot, order: order, PTE.special | entry & (rules.migrationKeepsYoung ? PTE.accessed : 0))
     frames[Int(pfn)].flags |= FrameFlags.migrating
     frames[Int(new)].flags =
       frames[Int(new)].flags & FrameFlags.zoneMask | FrameFlags.kindTarget | UInt32(order) << FrameFlags.orderShift

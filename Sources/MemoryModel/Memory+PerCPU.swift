@@ -162,13 +162,13 @@ extension Memory {
     drainPerCPU(lists, count: lists.pointee.count, first: .unmovable)
   }
 
+  /// Empties the lists of all CPUs of a zone (`drain_all_pages` of a zone).
+  public func drainPerCPULists(zone: Int) {
+    for cpu in 0..<cpuCount { drainPerCPULists(zone: zone, cpu: cpu) }
+  }
+
   /// Empties every per-CPU list of every zone (`drain_all_pages`).
   public func drainAllPerCPULists() {
-    for zone in 0..<zoneCount {
-      for cpu in 0..<cpuCount {
-        let lists = zones[zone].perCPU + cpu
-        drainPerCPU(lists, count: lists.pointee.count, first: .unmovable)
-      }
-    }
+    for zone in 0..<zoneCount { drainPerCPULists(zone: zone) }
   }
 }

@@ -211,9 +211,9 @@ extension Memory {
     anyWakePending = true
   }
 
-  /// Wakes kswapd of a node through its highest zone.
+  /// Wakes kswapd of a node through its highest zone, for somebody who does not reclaim (`migrate_misplaced_folio_prepare`).
   public func wakeKswapd(node: Int, order: Int) {
     guard let zone = nodes[node].zones.last else { return }
-    wakeKswapd(zone: zone, order: order, highest: .movable)
+    wakeKswapd(zone: zone, order: order, highest: .movable, mayReclaim: false)
   }
 }

@@ -342,11 +342,15 @@ public final class Simulation {
     return planned.contains(nil) ? 0 : planned.reduce(0) { $0 + ($1 ?? 0) }
   }()
 
-  /// The kernel's periodic flush of the list statistics.
+  /// The kernel's periodic flush of the list statistics: deferrable work, which waits while no CPU runs.
   private func flushListStats() {
     memory.flushListStats()
     let period = memory.rules.listStatsFlushMs
-    nextListStats = period == 0 ? Int.max : nextListStats + clock.timerPeriod(milliseconds: period)
+    guard period > 0 else {
+      nextListStats = .max
+      return
+    }
+    nextListStats += clock.timerPeriod(milliseconds: period, late: now - nextListStats)
   }
 
   // MARK: What threads tell the run

@@ -405,8 +405,8 @@ final class UserThread: ThreadBody {
     memory.mapHuge(block, slot: slot, isWrite: hugeFault.isWrite, cpu: cpu)
     program.space.rss += Page.perHuge
     memory.vmstat[.pgfault] += 1
-    use(.firstTouch, simulation.costs.firstTouchHuge)
-    simulation.stalls.record(.firstTouch, simulation.costs.firstTouchHuge)
+    let costs = simulation.costs
+    payFirstTouch(costs.firstTouchHuge, unaccounted: costs.unaccountedTouchHuge)
   }
 
   private func fallBack(_ region: MappedRegion, slot: Int, now: Picoseconds, cpu: Int) {
@@ -429,11 +429,16 @@ final class UserThread: ThreadBody {
       use(.majorFault, costs.majorFault)
       simulation.stalls.record(.majorFault, costs.majorFault)
     } else {
-      use(.firstTouch, costs.firstTouch)
-      totals.time[TimeUse.firstTouch.rawValue] += costs.unaccountedTouch
-      thread.hiddenDebt += costs.unaccountedTouch
-      simulation.stalls.record(.firstTouch, costs.firstTouch + costs.unaccountedTouch)
+      payFirstTouch(costs.firstTouch, unaccounted: costs.unaccountedTouch)
     }
+  }
+
+  /// A part of a first touch's time may not show in the task's CPU clock.
+  private func payFirstTouch(_ time: Picoseconds, unaccounted: Picoseconds) {
+    use(.firstTouch, time)
+    totals.time[TimeUse.firstTouch.rawValue] += unaccounted
+    thread.hiddenDebt += unaccounted
+    simulation.stalls.record(.firstTouch, time + unaccounted)
   }
 
   private func hintFault(slot: Int, now: Picoseconds, cpu: Int) {

@@ -104,7 +104,7 @@ public final class DirectReclaim {
       control.reclaimed = done.reclaimed
       control.scanned = done.scanned
       isShrinking = false
-      if progress > 0 && needsMoreToCompact(nodes[next]) {
+      if progress > 0 && memory.needsMoreToCompact(node: nodes[next], control, threshold: extfragThreshold) {
         isShrinking = true
         shrinkers[nodes[next]].start(control, cpu: cpu)
         return .useCPU(0)
@@ -127,18 +127,5 @@ public final class DirectReclaim {
     isShrinking = true
     shrinkers[nodes[next]].start(control, cpu: cpu)
     return .useCPU(0)
-  }
-
-  /// Whether a pass that made progress is done once more at its priority, because compaction for a costly order still cannot begin
-  /// and there are pages for it (`should_continue_reclaim`).
-  private func needsMoreToCompact(_ id: Int) -> Bool {
-    guard control.order > Memory.costlyOrder else { return false }
-    for zone in memory.nodes[id].zones where memory.zones[zone].kind.rawValue <= policy.highest.rawValue {
-      let state = memory.compactionSuitability(
-        zone: zone, order: control.order, highest: policy.highest, threshold: extfragThreshold)
-      if state != .unsuitable { return false }
-    }
-    let inactive = memory.lruPages(node: id, .inactiveAnon) + memory.lruPages(node: id, .inactiveFile)
-    return inactive > Memory.compactGap(order: control.order)
   }
 }

@@ -19,7 +19,9 @@ public final class Kswapd: KernelTask {
   private var costs: CostKnobs
 
   private var phase = Phase.asleep
+  /// The order that was asked for, and the one that the last run ended at: 0 once it gave the higher one up.
   private var order = 0
+  private var reclaimOrder = 0
   private var highest = ZoneKind.movable
   private var control = ScanControl()
   private var boostAtStart: [Int] = []
@@ -74,7 +76,7 @@ public final class Kswapd: KernelTask {
       case .useCPU(let time): return .useCPU(time)
       case .spin: return .spin
       case .sleep: return .sleepForCopy
-      case .done: return endPriority(now: now)
+      case .done: return endPass(now: now, cpu: cpu)
       }
     }
   }
@@ -97,11 +99,14 @@ public final class Kswapd: KernelTask {
   }
 
   private func maySleep() -> Bool {
-    memory.nodes[node].kswapdFailures >= 16 || memory.isBalanced(node: node, order: order, highest: highest)
+    memory.nodes[node].kswapdFailures >= 16 || memory.isBalanced(node: node, order: reclaimOrder, highest: highest)
   }
 
   private func endNap(now: Picoseconds) -> ThreadStep {
     if wokenEarly {
+      // The run that was interrupted by the nap goes on at its order, unless more is asked for.
+      memory.nodes[node].kswapdOrder = max(memory.nodes[node].kswapdOrder, reclaimOrder)
+      memory.nodes[node].kswapdHighest = memory.nodes[node].kswapdHighest ?? highest
       memory.vmstat[.kswapd_low_wmark_hit_quickly] += 1
     } else if maySleep() {
       memory.nodes[node].kswapdWaiting = true
@@ -172,8 +177,18 @@ public final class Kswapd: KernelTask {
     return .useCPU(costs.reclaimRound)
   }
 
-  private func endPriority(now: Picoseconds) -> ThreadStep {
+  /// A pass over the node is done; one for a high order may have to go on.
+  private func endPass(now: Picoseconds, cpu: Int) -> ThreadStep {
+    let progress = shrinker.control.reclaimed - control.reclaimed
     control = shrinker.control
+    guard progress > 0, memory.needsMoreToCompact(node: node, control, threshold: memory.extfragThreshold) else {
+      return endPriority(now: now)
+    }
+    shrinker.start(control, cpu: cpu)
+    return .useCPU(0)
+  }
+
+  private func endPriority(now: Picoseconds) -> ThreadStep {
     if control.order > 0 && control.reclaimed >= 2 << control.order { control.order = 0 }
     if control.scanned >= control.toReclaim { raisePriority = false }
     let reclaimed = control.reclaimed - reclaimedBefore
@@ -196,6 +211,13 @@ public final class Kswapd: KernelTask {
     if isBoosted {
       for (i, zone) in memory.nodes[node].zones.enumerated() { memory.lowerBoost(zone: zone, by: boostAtStart[i]) }
       memory.wakeKcompactd(node: node, order: Page.hugeOrder, highest: highest)
+    }
+    reclaimOrder = control.order
+    if reclaimOrder >= order {
+      // The order was not given up: whether to sleep goes by what was asked for meanwhile.
+      order = memory.nodes[node].kswapdOrder
+      reclaimOrder = order
+      highest = memory.nodes[node].kswapdHighest ?? highest
     }
     return tryToSleep(now: now)
   }

@@ -26,8 +26,9 @@ public struct AddressSpaceScan: Sendable {
   /// Region and slot at which the next scan starts.
   var region = 0
   var slot = -1
-  /// Scans that go to mappings nobody touches before the next pass.
+  /// Scans that go to mappings nobody touches before the pass is over, and whether it has come to them.
   var idleScans = 0
+  var isForcing = false
   /// Time of the start of each pass, for the report.
   public var passTimes: [Picoseconds] = []
 
@@ -138,7 +139,10 @@ public struct NumaScanner {
     if let next = regions.firstIndex(where: { $0.slots.upperBound > space.slot }), space.slot >= 0 {
       space.region = next
     } else {
-      if space.slot >= 0 { startPass(&space, now: now) }
+      if space.slot >= 0 {
+        if forcesIdleMappings(&space) { return costs.scanBlock }
+        startPass(&space, now: now)
+      }
       space.region = 0
       space.slot = regions[0].slots.lowerBound
     }
@@ -150,10 +154,12 @@ public struct NumaScanner {
       // Rounded up to 2 MiB and cut at the region's end; all of it is charged when anything in it changed.
       let end = min((start + pages + Page.perHuge - 1) & ~(Page.perHuge - 1), region.upperBound)
       if start < end {
+        let hugeBefore = memory.vmstat[.numa_huge_pte_updates]
         let updates = memory.protectForScan(
           slots: start..<end, skippedNodes: isFile ? shared : shared | own, isFile: isFile, tiering: tiering,
           stamp: stamp)
-        time += mappedBlocks(start..<end) * costs.scanBlock + updates * costs.scanEntry
+        let hugeUpdates = memory.vmstat[.numa_huge_pte_updates] - hugeBefore
+        time += walkTime(start..<end, baseUpdates: updates - hugeUpdates * Page.perHuge)
         if updates > 0 { pages -= end - start }
         virtual -= end - start
       }
@@ -168,26 +174,39 @@ public struct NumaScanner {
         space.slot = regions[space.region].slots.lowerBound
       }
     }
-    if finished { startPass(&space, now: now) }
+    if finished && !forcesIdleMappings(&space) { startPass(&space, now: now) }
     // A thread scans for at most 1/32 of its time.
     thread.stamp += 32 * time
     return time
   }
 
-  /// 2 MiB blocks of a range that have anything to walk.
-  private func mappedBlocks(_ slots: Range<Int>) -> Int {
-    var count = 0
+  /// A page table costs a walk and what changes in it, a 2 MiB entry (`change_huge_pmd`) as much as one base page's that changes.
+  private func walkTime(_ slots: Range<Int>, baseUpdates: Int) -> Picoseconds {
+    var (tables, huge) = (0, 0)
     var block = slots.lowerBound >> Page.hugeOrder
     while block << Page.hugeOrder < slots.upperBound {
-      if memory.table.tablePage[block] != 0 { count += 1 }
+      if memory.table.pmd[block] != 0 {
+        huge += 1
+      } else if memory.table.tablePage[block] != 0 {
+        tables += 1
+      }
       block += 1
     }
-    return count
+    return tables * costs.scanBlock + (huge + baseUpdates) * costs.scanEntry
+  }
+
+  /// Whether a pass that has come to its end goes on with mappings that it skipped, one a scan: the sequence number, and with it the
+  /// period, changes behind them.
+  private func forcesIdleMappings(_ space: inout AddressSpaceScan) -> Bool {
+    guard !memory.rules.isTPP, space.passes >= 2, untouchedMappings > 0, !space.isForcing else { return false }
+    space.isForcing = true
+    space.idleScans = untouchedMappings
+    return true
   }
 
   private func startPass(_ space: inout AddressSpaceScan, now: Picoseconds) {
     space.passes += 1
-    if !memory.rules.isTPP && space.passes >= 3 { space.idleScans = untouchedMappings }
+    space.isForcing = false
     space.passTimes.append(now)
     space.region = 0
     space.slot = -1

@@ -26,6 +26,21 @@ public struct ScanControl: Sendable {
 /// SWAP_CLUSTER_MAX.
 let clusterMax = 32
 
+extension Memory {
+  /// Whether a pass that made progress is done once more at its priority, because compaction for a costly order still cannot
+  /// begin and there are pages for it (`should_continue_reclaim`, kswapd's and direct reclaim's alike).
+  func needsMoreToCompact(node: Int, _ control: ScanControl, threshold: Int) -> Bool {
+    guard control.order > Memory.costlyOrder else { return false }
+    for zone in nodes[node].zones where zones[zone].kind.rawValue <= control.highest.rawValue {
+      let state = compactionSuitability(
+        zone: zone, order: control.order, highest: control.highest, threshold: threshold)
+      if state != .unsuitable { return false }
+    }
+    let inactive = lruPages(node: node, .inactiveAnon) + lruPages(node: node, .inactiveFile)
+    return inactive > Memory.compactGap(order: control.order)
+  }
+}
+
 /// `shrink_node` as steps of one chunk. Made once per kernel thread and started again for each pass.
 final class NodeShrinker {
   private enum Phase { case idle, chunk, migrate }
@@ -177,9 +192,9 @@ final class NodeShrinker {
       budget[current.rawValue] -= wanted
       if current.isActive {
         guard current.isFile ? mayDeactivateFile : mayDeactivateAnon else { continue }
-        let scanned = memory.shrinkActiveList(
+        let folios = memory.shrinkActiveList(
           node: node, list: current, wanted: wanted, highest: control.highest, cpu: cpu)
-        return scanned * costs.reclaimPage
+        return folios * costs.reclaimPage
       }
       return shrinkInactive(list: current, wanted: wanted, now: now, cpu: cpu)
     }
@@ -236,7 +251,8 @@ final class NodeShrinker {
     memory.vmstat[list.isFile ? .pgscan_file : .pgscan_anon] += scanned
     guard count > 0 else { return 0 }
     var demoting = 0
-    var time = scanned * costs.reclaimPage
+    // A huge page is 512 pages of the scan, and one folio to look at: one walk of its reverse map, one PMD.
+    var time = count * costs.reclaimPage
     for i in 0..<count {
       let pfn = buffer[i]
       let references = memory.checkReferences(pfn)

@@ -67,7 +67,7 @@ public struct Fidelity {
         counters: [
           "pgdemote_kswapd", "pgpromote_success", "pgpromote_candidate", "numa_pte_updates", "numa_hint_faults",
           "window",
-        ] + huge, isShape: kernel["THP"] != "never")
+        ] + huge)
     }
   }
 
@@ -103,22 +103,33 @@ public struct Fidelity {
     .map { variant, extra in
       FidelityCase(
         reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
-    } + fragmented
+    } + fragmented + [hugeOnFourCPUs]
   }()
+
+  private static let hugeTPP = [
+    "kernel.rules=tpp2021", "mm.transparent_hugepage.enabled=always", "mm.transparent_hugepage.defrag=always",
+    "mm.numa.demotion_enabled=1", "kernel.numa_balancing=2", "vm.demote_scale_factor=1000",
+  ]
+
+  /// Huge pages where TPP's check at the scheduler tick runs. The kernel's runs are free: their times are those of the host.
+  private static let hugeOnFourCPUs = FidelityCase(
+    reference: "hot-tail-thp-tpp-4cpu", scenario: "hot-tail-thp", writes: hugeTPP + ["hw.cpus=4"],
+    counters: [
+      "thp_fault_alloc", "thp_fault_fallback", "pgdemote_kswapd", "pgmigrate_success", "thp_migration_success",
+      "numa_huge_pte_updates", "numa_pages_migrated", "window",
+    ], isShape: true)
 
   /// A fragmented node under huge faults that may compact, and one explicit compaction.
   private static var fragmented: [FidelityCase] {
     [("tpp", []), ("concur", ["vm.use_concur_to_demote=1", "vm.use_concur_to_compact=1"])].map { variant, extra in
       FidelityCase(
         reference: "frag-thp-\(variant)", scenario: "frag-thp",
-        writes: [
-          "kernel.rules=tpp2021", "mm.transparent_hugepage.enabled=always", "mm.transparent_hugepage.defrag=always",
-          "mm.numa.demotion_enabled=1", "kernel.numa_balancing=2", "vm.demote_scale_factor=1000",
-        ] + extra,
+        writes: hugeTPP + extra,
         counters: [
           "thp_fault_alloc", "thp_fault_fallback", "compact_stall", "compact_success", "compact_isolated",
-          "compact_daemon_wake", "pgdemote_kswapd", "pgmigrate_success", "numa_hint_faults", "window",
-        ], isShape: true)
+          "compact_daemon_wake", "pgdemote_kswapd", "pgmigrate_success", "numa_huge_pte_updates",
+          "numa_pages_migrated", "window",
+        ])
     }
   }
 
@@ -175,7 +186,7 @@ public struct Fidelity {
   /// Counters of events rather than pages.
   static let events: Set = [
     "thp_fault_alloc", "thp_fault_fallback", "thp_migration_success", "compact_stall", "compact_success",
-    "compact_daemon_wake",
+    "compact_daemon_wake", "numa_huge_pte_updates",
   ]
 
   // MARK: One scenario
@@ -225,16 +236,16 @@ public struct Fidelity {
         return String(repeating: "0", count: 16 - hex.count) + hex
       }
       for reason in MigrateReason.allCases {
-        for (size, calls) in result.trace.histogram[reason.rawValue].reduce(into: [Int](), Self.add).enumerated()
-        where calls > 0 { runs.lists[reason.name, default: [:]][size, default: 0] += calls }
+        for (mode, sizes) in zip(MigrateMode.allCases, result.trace.histogram[reason.rawValue]) {
+          for (size, calls) in sizes.enumerated() where calls > 0 {
+            runs.lists[reason.name, default: [:]][size, default: 0] += calls
+            runs.lists["\(reason.name)/\(ReferenceRun.name(of: mode))", default: [:]][size, default: 0] += calls
+          }
+        }
       }
     }
     finished[name] = runs
     return runs
-  }
-
-  private static func add(_ sum: inout [Int], _ bins: [Int]) {
-    if sum.isEmpty { sum = bins } else { for i in bins.indices { sum[i] += bins[i] } }
   }
 
   private mutating func section(_ item: FidelityCase, _ folder: ReferenceFolder, machine: String) throws -> String {
@@ -281,9 +292,12 @@ public struct Fidelity {
     ]
     var text = "| calls of migrate_pages | calls a run | " + bins.map(\.0).joined(separator: " | ") + " |\n"
     text += "|---|---|" + String(repeating: "---|", count: bins.count) + "\n"
-    for reason in ["demotion", "numa_misplaced", "compaction"] {
+    let modes = MigrateMode.allCases.map { "compaction/\(ReferenceRun.name(of: $0))" }
+    for reason in ["demotion", "numa_misplaced", "compaction"] + modes {
       var kernel: [Int: Int] = [:]
       for run in ensemble.runs { for (size, calls) in run.lists[reason] ?? [:] { kernel[size, default: 0] += calls } }
+      // Not every reference tells the modes apart.
+      if modes.contains(reason) && kernel.isEmpty { continue }
       for (who, sizes, count) in [
         ("kernel", kernel, ensemble.runs.count), ("model", runs.lists[reason] ?? [:], delays.count),
       ] {

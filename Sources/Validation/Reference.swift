@@ -1,12 +1,14 @@
 // What real kernels did: the ensembles of their runs, read from JSON.
 
 import Foundation
+import Migration
 
 /// One run of a kernel.
 struct ReferenceRun: Sendable {
   var counters: [String: Int]
   var window: Int?
-  /// Calls of migrate_pages by reason and pages moved.
+  /// Calls of migrate_pages by reason and pages moved, and by reason and mode where the run tells them apart (TPP),
+  /// `compaction/sync_light`.
   var lists: [String: [Int: Int]]
   /// The same by reason and function (TPP), `demotion/migrate_pages_concur`.
   var functionLists: [String: [Int: Int]]
@@ -14,6 +16,15 @@ struct ReferenceRun: Sendable {
   var timer: [String: Int]
   /// Hash of the pages of each access op, as the program printed it.
   var hashes: [String]
+
+  /// A mode as the runs call it.
+  static func name(of mode: MigrateMode) -> String {
+    switch mode {
+    case .async: "async"
+    case .syncLight: "sync_light"
+    case .sync: "sync"
+    }
+  }
 }
 
 /// All runs of one scenario on one kernel.
@@ -71,7 +82,10 @@ struct ReferenceFolder {
     var lists: [String: [Int: Int]] = [:]
     func add(_ key: String, _ sizes: [String: Int]) {
       let reason = key.split(separator: "/").first.map(String.init) ?? key
-      for (size, calls) in sizes { lists[reason, default: [:]][Int(size) ?? 0, default: 0] += calls }
+      for (size, calls) in sizes {
+        lists[reason, default: [:]][Int(size) ?? 0, default: 0] += calls
+        if key != reason { lists[key, default: [:]][Int(size) ?? 0, default: 0] += calls }
+      }
     }
     // The 6.12 runs keep sizes by reason, the TPP runs by reason and mode.
     for (reason, value) in object["migrate_lists"] as? [String: Any] ?? [:] {

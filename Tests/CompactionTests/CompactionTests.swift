@@ -138,6 +138,55 @@ private final class Bench {
     #expect(memory.vmstat[.compact_isolated] >= 0 && memory.nodes[0].isolated == pinned)
   }
 
+  /// update_cached_migrate rounds the end of a block up to the end of the next one.
+  @Test(arguments: [KernelRules.tpp2021, .v6_12])
+  func `the next compaction begins one block behind the one that was done with`(rules: KernelRules) throws {
+    let bench = Bench(pages: 8192, rules: rules)
+    // No free block of order 3 or more: nothing for the fast search.
+    bench.fragment { $0 % 8 < 4 }
+    let memory = bench.memory
+    let request = CompactRequest.direct(order: 9, type: .movable, highest: .normal, priority: .async)
+    #expect(bench.compact(request, mode: .async).0 == .success)
+    let block = try #require(memory.allocate(order: 9, node: 0, cpu: 0, policy: .user))
+    #expect(memory.compaction[0].migrate.async == block + PFN(2 * Page.perHuge))
+    memory.release(block, order: 9, cpu: 0)
+  }
+
+  /// Until 6.5 the fast search marked the block that it named, and the scan that followed skipped what was marked.
+  @Test(arguments: [(KernelRules.tpp2021, 0), (.v6_12, 32)])
+  func `what the fast search names is looked at`(rules: KernelRules, found: Int) {
+    let bench = Bench(pages: 8192, rules: rules)
+    // The free blocks of some size lie low in the zone, behind the block where the scanner is.
+    bench.fragment { (1536..<2560).contains($0) && $0 % 64 < 32 }
+    for block in 0..<2 { bench.memory.setSkip(bench.memory.zones[0].start + PFN(block * Page.perHuge), true) }
+    let request = CompactRequest.direct(order: 9, type: .movable, highest: .normal, priority: .async)
+    let control = CompactControl(request, zone: 0, memory: bench.memory)
+    let before = control.migratePFN
+    #expect(control.isolateSources())
+    #expect(control.sources.count == found)
+    #expect(control.migratePFN > before)
+    #expect(control.fastSearchFailures == 0)
+    for pfn in control.takeSources() { bench.memory.putBack(pfn) }
+  }
+
+  /// Until 6.9 the free scanner took pages for the whole list again when it ran out.
+  @Test(arguments: [(KernelRules.tpp2021, 32), (.v6_12, 1)])
+  func `the free scanner takes pages for`(rules: KernelRules, wanted: Int) throws {
+    let bench = Bench(pages: 8192, rules: rules)
+    bench.fragment { $0 % 2 == 0 }
+    let control = CompactControl(.background(order: 9, highest: .normal), zone: 0, memory: bench.memory)
+    for _ in 0..<16 where control.sources.count < 32 { #expect(control.isolateSources()) }
+    #expect(control.sources.count >= 32)
+    var targets: [PFN] = []
+    while targets.count < 31 { targets.append(try #require(control.takeTarget())) }
+    while control.freePages > 0 { targets.append(try #require(control.takeTarget())) }
+    targets.append(try #require(control.takeTarget()))
+    #expect(control.freePages + 1 >= wanted)
+    for pfn in targets { bench.memory.releaseHeld(pfn, order: 0, cpu: 0) }
+    for pfn in control.takeSources() { bench.memory.putBack(pfn) }
+    control.releaseFreePages(cpu: 0)
+  }
+
   @Test func `what is not needed and what cannot be done is not begun`() {
     let bench = Bench(pages: 8192)
     #expect(bench.compact(.background(order: 9, highest: .normal), mode: .syncLight).0 == .success)

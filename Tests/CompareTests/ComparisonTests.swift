@@ -49,8 +49,8 @@ import Testing
           demotion, of 4 KiB                 989            0         0
           demotion, of 2 MiB                   0            0         0
         migration time                   2.44 ms      8.74 us       0 s
-          isolate                      103.34 us      1.57 us       0 s
-          allocate                      87.31 us      7.17 us       0 s
+          isolate                      103.31 us      1.57 us       0 s
+          allocate                      83.23 us      7.17 us       0 s
           unmap                        373.00 us          0 s       0 s
           flush                        746.00 us          0 s       0 s
           copy                         592.39 us          0 s       0 s
@@ -74,7 +74,7 @@ import Testing
           worst                         31.00 us            -         -
 
         speed-up over tpp, by time without warm-up; within 0.5 % is 'same'
-        its range: the same with all 32 uncalibrated costs (--list-costs) halved, and doubled; undecided: the three do not say the same
+        its range: the same with all 33 uncalibrated costs (--list-costs) halved, and doubled; undecided: the three do not say the same
 
         """)
   }

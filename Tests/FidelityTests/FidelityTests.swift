@@ -24,7 +24,7 @@ private let shared: String? = {
     let folder = try #require(shared)
     var fidelity = Fidelity(machines: root + "/sysctl/machines")
     let page = try fidelity.page(upstream: folder + "/oracle", tpp: folder + "/oracle-tpp")
-    #expect(fidelity.agreed >= 46 && fidelity.agreedDirections >= 4, "\(fidelity.verdict)")
+    #expect(fidelity.agreed >= 86 && fidelity.agreedDirections >= 4, "\(fidelity.verdict)")
     let written = try String(contentsOfFile: root + "/docs/fidelity.md", encoding: .utf8)
     #expect(
       FidelityFile(text: written)?.text(of: .reference) == page,

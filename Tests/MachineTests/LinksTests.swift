@@ -160,6 +160,14 @@ import Units
     #expect(fast.timerPeriod(milliseconds: delay) == period * Picoseconds.millisecond / 4)
   }
 
+  /// A deferrable timer that waited while the machine slept is queued anew from when it ran, on the same wheel.
+  @Test(arguments: [(0, 2016), (3, 2016), (4, 2016), (16, 2048), (300, 2304)])
+  func workThatWaitedIsQueuedAnewFromThen(late: Int, period: Int) {
+    let clock = KernelClock(scale: 1, jiffyMilliseconds: 4)
+    #expect(
+      clock.timerPeriod(milliseconds: 2000, late: late * Picoseconds.millisecond) == period * Picoseconds.millisecond)
+  }
+
   @Test func kernelTimeScales() {
     let clock = KernelClock(scale: 1000, jiffyMilliseconds: 4)
     #expect(clock.milliseconds(Picoseconds.millisecond) == 1000)

@@ -184,4 +184,39 @@ import Units
     #expect(unmovable >= 100 && unmovable < 100 + 512)
     #expect(memory.findFaults() == [])
   }
+
+  /// kernel/dma/pool.c: 128 KiB at least, in one block; the rest of the kernel's pages lies above.
+  @Test func theDMAZoneHoldsThePoolOfAtomicAllocationsAlone() {
+    let memory = makeMemory(layouts: [
+      NodeLayout(
+        tier: 0, cpus: 0..<1,
+        zones: [ZoneLayout(kind: .dma, pages: 4096), ZoneLayout(kind: .dma32, pages: 8192)], kernelPages: 700)
+    ])
+    #expect(memory.zones[0].free == 4096 - 32)
+    #expect(memory.zones[1].free == 8192 - 700 + 32)
+    #expect(memory.findFaults() == [])
+  }
+
+  /// move_freelist_head and move_freelist_tail: what was looked at last is what the next search comes to last.
+  @Test func aFreeListIsTurnedBehindWhatWasLookedAt() {
+    let memory = makeMemory([8192])
+    let list = memory.zones[0].freeLists + (Memory.maxOrder * 3 + MigrateType.movable.rawValue)
+    func order() -> [PFN] {
+      var found: [PFN] = []
+      var pfn = list.pointee.head
+      while pfn != 0 {
+        found.append(pfn)
+        pfn = memory.frames[Int(pfn)].next
+      }
+      return found
+    }
+    let blocks = order()
+    #expect(blocks.count > 3)
+    memory.rotate(list, head: blocks[2])
+    #expect(order() == Array(blocks[2...] + blocks[..<2]))
+    #expect(list.pointee.tail == blocks[1])
+    memory.rotate(list, tail: blocks[2])
+    #expect(order() == Array(blocks[3...] + blocks[...2]))
+    #expect(list.pointee.head == blocks[3] && memory.findFaults() == [])
+  }
 }

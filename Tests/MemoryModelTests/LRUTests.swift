@@ -86,6 +86,34 @@ import Units
     #expect(memory.findFaults() == [])
   }
 
+  @Test func aHugePageIsOneFolioToLookAtAnd512PagesOfTheCount() {
+    let memory = makeMemory([8192])
+    #expect(memory.mapHuge(slot: 0, isWrite: false, node: 0, cpu: 0))
+    let page = memory.folio(slot: 0)
+    #expect(memory.isolate(page))
+    memory.activate(page)
+    memory.putBack(page)
+    #expect(memory.shrinkActiveList(node: 0, list: .activeAnon, wanted: 32, highest: .movable, cpu: 0) == 1)
+    #expect(memory.vmstat[.pgrefill] == 512)
+  }
+
+  /// 5.13 made a migrated page old (pte_mkold in remove_migration_pte), 6.1 and later keep what it was.
+  @Test(arguments: [(KernelRules.tpp2021, false), (.v6_12, true)])
+  func aMigratedPageIsAsYoungAsTheKernelLeavesIt(rules: KernelRules, staysYoung: Bool) throws {
+    let memory = makeMemory([8192, 8192], rules: rules)
+    memory.mapPages(0..<1)
+    memory.drainAllLRUBatches()
+    let old = memory.folio(slot: 0)
+    #expect(memory.isolate(old))
+    let new = try #require(memory.allocate(order: 0, node: 1, cpu: 0, policy: .promotion))
+    memory.unmapForMigration(old, to: new)
+    memory.copyContent(from: old, to: new)
+    memory.finishMigration(from: old, to: new, inaccessible: false, setDemoted: false, cpu: 0)
+    memory.drainAllLRUBatches()
+    #expect((memory.entry(slot: 0) & PTE.accessed != 0) == staysYoung)
+    #expect(memory.checkReferences(new) == (staysYoung ? .keep : .reclaim))
+  }
+
   @Test func inactiveIsLowByTheRatio() {
     let memory = activeMemory()
     memory.flushListStats()

@@ -74,15 +74,17 @@ private let hotTail = """
   }
 
   @Test func halvingTheEpochChangesLittle() throws {
-    // Two CPUs, so that the epoch decides how finely kswapd and the task interleave. Tolerance: 10 %.
+    // Two CPUs, so that the epoch decides how finely kswapd and the task interleave. Tolerance: 10 %; of hint faults 15 %, since each
+    // that finds no room comes again at the next scan.
     let coarse = try simulate(hotTail, tieringMachine + ["hw.cpus=2", "sim.epoch=10us"])
     let fine = try simulate(hotTail, tieringMachine + ["hw.cpus=2", "sim.epoch=5us"])
-    func close(_ a: Int, _ b: Int) -> Bool { abs(a - b) * 10 <= max(a, b) }
+    func close(_ a: Int, _ b: Int, percent: Int = 10) -> Bool { abs(a - b) * 100 <= max(a, b) * percent }
     #expect(close(coarse.elapsed, fine.elapsed))
     #expect(coarse.count(.pgpromote_success) > 1000)
     for event: VMEvent in [.pgpromote_success, .pgdemote_kswapd, .numa_hint_faults, .numa_pte_updates, .pgscan_kswapd] {
       #expect(
-        close(coarse.count(event), fine.count(event)), "\(event.name) \(coarse.count(event)) \(fine.count(event))")
+        close(coarse.count(event), fine.count(event), percent: event == .numa_hint_faults ? 15 : 10),
+        "\(event.name) \(coarse.count(event)) \(fine.count(event))")
     }
   }
 

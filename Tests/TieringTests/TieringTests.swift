@@ -273,6 +273,33 @@ private struct Bench {
     #expect(bench.count(.numa_pte_updates) == 20)
   }
 
+  @Test func aHugeEntryCostsAsMuchAsABasePages() {
+    let bench = Bench()
+    #expect(bench.memory.mapHuge(slot: 0, isWrite: false, node: 0, cpu: 0))
+    #expect(bench.memory.mapHuge(slot: 512, isWrite: false, node: 1, cpu: 0))
+    var (scanner, thread, space) = scanner(bench)
+    let time = scanner.scan(
+      thread: &thread, space: &space, regions: [ScanRegion(slots: 0..<1024)], now: Picoseconds.second)
+    #expect(bench.count(.numa_huge_pte_updates) == 1)
+    #expect(time == 2 * CostKnobs().scanEntry)
+  }
+
+  /// task_numa_work: mappings that a scan skipped are forced one by one, and only then numa_scan_seq goes on.
+  @Test func aPassIsOverBehindTheMappingsThatItSkipped() {
+    let bench = Bench()
+    bench.map(0..<300, node: 0)
+    var (scanner, thread, space) = scanner(bench)
+    scanner.untouchedMappings = 2
+    var passes: [Int] = []
+    for i in 1...6 {
+      _ = scanner.scan(
+        thread: &thread, space: &space, regions: [ScanRegion(slots: 0..<300)], now: i * 100 * Picoseconds.second)
+      passes.append(space.passes)
+    }
+    // Two passes without; the third ends with its last region, waits for two scans, and the next scan begins another.
+    #expect(passes == [1, 2, 2, 2, 2, 3])
+  }
+
   @Test func aHugeEntryIs512Updates() {
     let bench = Bench()
     #expect(bench.memory.mapHuge(slot: 0, isWrite: false, node: 1, cpu: 0))
@@ -390,6 +417,42 @@ private struct Bench {
     // Not referenced any more: written, and dropped.
     #expect(pass() == 1)
     #expect(memory.entry(slot: 0) == 0)
+  }
+
+  /// kswapd gives a high order up once it has reclaimed twice as much, and sleeps if the node is balanced without it.
+  @Test func kswapdSleepsByTheOrderThatItEndedWith() {
+    let bench = Bench(nodes: [8192, 16384])
+    let memory = bench.memory
+    memory.demotionEnabled = true
+    let slots = memory.zones[0].free - memory.zones[0].promo - 200
+    bench.map(0..<slots, node: 0)
+    for slot in 0..<slots {
+      let page = memory.folio(slot: slot)
+      // Every second page is in use elsewhere, so that no block can become free; the others are not accessed.
+      if slot % 2 == 0 { _ = memory.checkReferences(page) } else { _ = memory.isolate(page) }
+    }
+    let link = LinkProperties(
+      readLatency: 100_000, writeLatency: 100_000, readBandwidth: 1 << 34, writeBandwidth: 1 << 34,
+      threadReadBandwidth: 1 << 33, threadWriteBandwidth: 1 << 33)
+    let kswapd = Kswapd(
+      node: 0, memory: memory, targets: DemotionTargets(memory: memory),
+      links: Links(nodes: [link, link], epoch: Picoseconds.microsecond, queuePermille: 0),
+      trace: MigrationTrace(limit: 0), clock: KernelClock(scale: 1, jiffyMilliseconds: 4), knobs: ReclaimKnobs(),
+      costs: CostKnobs(), seed: 1)
+    memory.wakeKswapd(node: 0, order: Page.hugeOrder)
+    var time = 0
+    var naps = false
+    for _ in 0..<100_000 {
+      switch kswapd.step(now: time, cpu: 0) {
+      case .useCPU(let span): time += span
+      case .sleepUntil: naps = true
+      default: Issue.record("kswapd neither works nor naps")
+      }
+      if naps { break }
+    }
+    #expect(naps && bench.count(.pageoutrun) == 1)
+    #expect(bench.count(.pgdemote_kswapd) >= 2 << Page.hugeOrder)
+    #expect(!memory.isBalanced(node: 0, order: Page.hugeOrder, highest: .movable))
   }
 
   @Test func aPageOnNoListIsNotPromoted() {

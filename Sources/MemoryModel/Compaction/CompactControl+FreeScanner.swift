@@ -23,7 +23,7 @@ extension CompactControl {
     }
     memory.hold(pfn, order: 0, zone: zone)
     freePages -= 1
-    sourcesLeft -= 1
+    if memory.rules.isolatesForPagesLeft { sourcesLeft -= 1 }
     return pfn
   }
 
@@ -85,7 +85,7 @@ extension CompactControl {
       switch flags & FrameFlags.kindMask {
       case FrameFlags.kindFolio where order > 0, FrameFlags.kindTarget where order > 0:
         step = 1 << order
-        freeScanned += step - 1
+        countSkipped(step - 1)
       case FrameFlags.kindBuddy:
         guard memory.isolateFree(pfn, order: order, zone: zone) else {
           finish(isolated)
@@ -93,7 +93,7 @@ extension CompactControl {
         }
         freeBlocks[order].append(pfn)
         step = 1 << order
-        freeScanned += step - 1
+        countSkipped(step - 1)
         isolated += step
         freePages += step
         if sourcesLeft <= freePages {
@@ -106,6 +106,10 @@ extension CompactControl {
     }
     finish(isolated)
     return (end, isolated)
+  }
+
+  private func countSkipped(_ pages: Int) {
+    if memory.rules.countsSkippedPages { freeScanned += pages }
   }
 
   private func finish(_ isolated: Int) { memory.vmstat[.compact_isolated] += isolated }
@@ -175,7 +179,7 @@ extension CompactControl {
       pfn = memory.frames[Int(pfn)].prev
     }
     freeScanned += scanned
-    if let last = best ?? (pfn != 0 ? pfn : nil) { memory.rotate(list, tail: last) }
+    if let last = best ?? (pfn != 0 ? pfn : nil) { memory.rotate(list, head: last) }
     if scanned >= search.limit { search.limit = leastLimit(search.limit >> 1) }
     return best
   }
@@ -185,7 +189,7 @@ extension CompactControl {
 
   /// Adds an isolated block to those held.
   private func keep(_ block: PFN, order: Int) {
-    freeScanned += (1 << order) - 1
+    countSkipped((1 << order) - 1)
     freePages += 1 << order
     freeBlocks[order].append(block)
     memory.vmstat[.compact_isolated] += 1 << order
@@ -217,7 +221,8 @@ extension CompactControl {
     let start = max(Memory.blockStart(pfn), memory.zones[zone].start)
     let end = min(Memory.blockStart(pfn) + PFN(Page.perHuge), memory.zones[zone].end)
     let (reached, _) = isolate(free: start, to: end, stride: 1)
-    if reached == end { memory.setSkip(pfn, true) }
+    // 5.13 goes by whether it was enough.
+    if memory.rules.isTPP ? freePages < sourcesLeft : reached == end { memory.setSkip(pfn, true) }
   }
 }
 

@@ -36,8 +36,10 @@ extension CompactControl {
   /// `isolation_suitable`.
   func isSuitable(_ pfn: PFN) -> Bool { request.ignoresSkips || !memory.isSkipped(pfn) }
 
-  /// Async direct compaction moves pages out of blocks of the type that it needs alone (`suitable_migration_source`).
+  /// A block that is one huge page has nothing to move; async direct compaction moves pages out of blocks of the type that it needs
+  /// alone (`suitable_migration_source`).
   private func isSource(_ pfn: PFN) -> Bool {
+    if memory.isHugePage(block: pfn) { return false }
     guard request.isAsync && request.isDirect else { return true }
     return memory.blockType(pfn) == request.type
   }
@@ -56,6 +58,12 @@ extension CompactControl {
     let givesUp = request.isDirect && request.isAsync
     let window = PFN(1) << PFN(request.order ?? 0)
     let isWholeBlock = start & PFN(Page.perHuge - 1) == 0 || start == memory.zones[zone].start
+    if isWholeBlock && !isSuitable(start) {
+      // In 5.13 this is every block that fastFindBlock names, since it marks it: none of them is ever looked at.
+      updateCachedMigrate(end)
+      migratePFN = end
+      return true
+    }
     var hasMarked = false
     var low = start
     var windowEnd = (start & ~(window - 1)) + window
@@ -67,7 +75,7 @@ extension CompactControl {
       }
       let flags = memory.frames[Int(low)].flags
       let (isMovable, isFree, size) = look(flags)
-      migrateScanned += size
+      migrateScanned += memory.rules.countsSkippedPages ? size : 1
       low += PFN(size)
       if isFree { continue }
       if isMovable {
@@ -129,8 +137,10 @@ extension CompactControl {
     migratePFN = ((migratePFN - 1) & ~(window - 1)) + window
   }
 
-  /// Later compactions begin behind `pfn` (`update_cached_migrate`).
-  private func updateCachedMigrate(_ pfn: PFN) {
+  /// Later compactions begin behind the block of `pfn` (`update_cached_migrate`). All callers give the end of the block that they have
+  /// done with, so that the one behind it is passed by: the kernel's pageblock_end_pfn of a block's start is the next block's.
+  private func updateCachedMigrate(_ end: PFN) {
+    let pfn = Memory.blockStart(end) + PFN(Page.perHuge)
     let kept = memory.compaction[zone].migrate
     memory.compaction[zone].migrate.async = max(kept.async, pfn)
     if !request.isAsync { memory.compaction[zone].migrate.sync = max(kept.sync, pfn) }
@@ -150,7 +160,8 @@ extension CompactControl {
   /// scanner is.
   private func fastFindBlock() -> PFN {
     let zoneStart = memory.zones[zone].start
-    guard !request.ignoresSkips, !finishesBlock, let order = request.order, order > Memory.costlyOrder,
+    guard !request.ignoresSkips, memory.rules.isTPP || !finishesBlock, let order = request.order,
+      order > Memory.costlyOrder,
       migratePFN == zoneStart || migratePFN & PFN(Page.perHuge - 1) == 0,
       !request.isDirect || request.type == .movable
     else { return migratePFN }
@@ -166,13 +177,14 @@ extension CompactControl {
       while pfn != 0 {
         scanned += 1
         if scanned > limit {
-          memory.rotate(list, head: pfn)
+          memory.rotate(list, tail: pfn)
           break
         }
         if pfn < high && !memory.isSkipped(pfn) {
-          memory.rotate(list, head: pfn)
+          memory.rotate(list, tail: pfn)
           noteFastStart(pfn)
           fastSearchFailures = 0
+          if memory.rules.marksFoundBlocks { memory.setSkip(pfn, true) }
           migrateScanned += scanned
           return max(Memory.blockStart(pfn), zoneStart)
         }
@@ -183,7 +195,8 @@ extension CompactControl {
     migrateScanned += scanned
     fastSearchFailures += 1
     if let start = fastStart, start != 0 {
-      migratePFN = Memory.blockStart(start)
+      // In the middle of its block: what lies before it stays.
+      migratePFN = start
       fastStart = nil
     }
     return migratePFN
@@ -199,7 +212,7 @@ extension CompactControl {
 }
 
 extension Memory {
-  /// Turns a list until `pfn`, which is on it, is its head (`move_freelist_tail`).
+  /// Turns a list until `pfn`, which is on it, is its head: a search from the tail goes on before it (`move_freelist_head`).
   func rotate(_ list: UnsafeMutablePointer<FrameList>, head pfn: PFN) {
     let (first, last) = (list.pointee.head, list.pointee.tail)
     guard first != pfn else { return }
@@ -212,9 +225,16 @@ extension Memory {
     list.pointee.tail = before
   }
 
-  /// Turns a list until `pfn` is its tail (`move_freelist_head`).
+  /// Turns a list until `pfn` is its tail: a search from the head goes on behind it (`move_freelist_tail`).
   func rotate(_ list: UnsafeMutablePointer<FrameList>, tail pfn: PFN) {
     let next = frames[Int(pfn)].next
     if next != 0 { rotate(list, head: next) }
+  }
+
+  /// Whether a pageblock is one huge page (`pageblock_skip_persistent`).
+  func isHugePage(block pfn: PFN) -> Bool {
+    let flags = frames[Int(Memory.blockStart(pfn))].flags
+    return flags & FrameFlags.kindMask == FrameFlags.kindFolio
+      && Int((flags & FrameFlags.orderMask) >> FrameFlags.orderShift) >= Page.hugeOrder
   }
 }

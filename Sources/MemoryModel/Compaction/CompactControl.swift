@@ -170,6 +170,9 @@ public final class CompactControl {
     return sources.reversed()
   }
 
+  /// A list was migrated, or given up: no page waits for a place any more.
+  public func endList() { sourcesLeft = 0 }
+
   /// Frees what the free scanner holds; its next run finds it (the end of `compact_zone`).
   public func releaseFreePages(cpu: Int) {
     var highest: PFN = 0

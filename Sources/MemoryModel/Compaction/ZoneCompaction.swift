@@ -89,7 +89,8 @@ extension Memory {
   func resetSkips(zone: Int) {
     compaction[zone].flushesSkips = false
     let start = zones[zone].start
-    let last = Memory.blockStart(zones[zone].end - 1)
+    // The free scanner's place is the last page of a block here, its first one everywhere else.
+    let last = zones[zone].end - 1
     var (source, target) = (start, last)
     var firstSource: PFN?
     var lastTarget: PFN?
@@ -99,7 +100,8 @@ extension Memory {
         compaction[zone].firstMigrate = source
         compaction[zone].migrate = (source, source)
       }
-      if resetSkip(block: target, zone: zone, asSource: lastTarget != nil, asTarget: true), lastTarget == nil {
+      let block = Memory.blockStart(target)
+      if resetSkip(block: block, zone: zone, asSource: lastTarget != nil, asTarget: true), lastTarget == nil {
         lastTarget = target
         compaction[zone].firstFree = target
         compaction[zone].free = target
@@ -117,6 +119,7 @@ extension Memory {
   /// Clears a block's skip bit if every eighth page at least shows something to do there (`__reset_isolation_pfn`). Returns
   /// whether it does.
   private func resetSkip(block: PFN, zone: Int, asSource: Bool, asTarget: Bool) -> Bool {
+    if isHugePage(block: block) { return false }
     if asSource && asTarget && !isSkipped(block) { return true }
     if !asSource && blockType(block) != .movable { return false }
     var pfn = block
