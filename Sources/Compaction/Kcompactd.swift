@@ -110,7 +110,8 @@ public final class Kcompactd: KernelTask {
         if memory.compaction[zone].isDeferred(order: order) { continue }
         guard
           memory.compactionSuitability(
-            zone: zone, order: order, highest: memory.zones[zone].kind, threshold: zones.knobs.extfragThreshold)
+            zone: zone, order: order, highest: memory.zones[zone].kind, isKcompactd: true,
+            threshold: zones.knobs.extfragThreshold)
             == .suitable
         else { continue }
         zones.start(

@@ -130,6 +130,11 @@ public final class Simulation {
         "\(name) is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
         fix: "write kernel.rules=tpp2021, or \(name)=0")
     }
+    if tree[MemoryKnobs.self].isDefragMode && !rules.hasDefragMode {
+      throw RunError(
+        "vm.defrag_mode is 1 under kernel.rules = \(rules.rawValue): Linux has it since 6.15",
+        fix: "write kernel.rules=v7.1, or vm.defrag_mode=0")
+    }
     try Simulation.checkBacking(self.tree, isReal: backing != nil)
     try Simulation.checkWrites(of: spec, tree: self.tree)
     let inputs = try TraceInputs(spec, costs: costs, isHashing: isHashing, known: prepared?.maps ?? [:])

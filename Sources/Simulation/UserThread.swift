@@ -49,7 +49,10 @@ final class UserThread: ThreadBody {
   private var promotedFrom = 0
   private var promotedTo = 0
   private var stallStart: Picoseconds = 0
+  /// Direct reclaims in a row that freed nothing.
   private var reclaimRetries = 0
+  /// MAX_RECLAIM_RETRIES.
+  private static let mostRetries = 16
   private var waitStart: Picoseconds?
   private(set) var waitingForSlot: Int?
   private var sleepStart: Picoseconds = 0
@@ -417,7 +420,10 @@ final class UserThread: ThreadBody {
   private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
     let node = simulation.node(ofCPU: cpu)
     let costs = simulation.costs
-    guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu) else {
+    let isMapped = memory.mapBase(
+      slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu,
+      mayFragment: reclaimRetries >= Self.mostRetries)
+    guard isMapped else {
       beginReclaim(node: node, now: now)
       return
     }
@@ -511,7 +517,7 @@ final class UserThread: ThreadBody {
   func polled(_ span: Picoseconds) { totals.time[copyUse.rawValue] += span }
 
   private func beginReclaim(node: Int, now: Picoseconds) {
-    if reclaimRetries >= 16 {
+    if reclaimRetries >= Self.mostRetries {
       memory.vmstat[.oom_kill] += 1
       simulation.fail(
         RunError(

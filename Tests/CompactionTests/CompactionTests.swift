@@ -15,9 +15,13 @@ private final class Bench {
   let trace = MigrationTrace(limit: 1000)
   let job: MigrationJob
 
-  init(pages: Int, rules: KernelRules = .v6_12, concurrent: Bool = false, virtualPages: Int = 16384) {
+  init(
+    pages: Int, rules: KernelRules = .v6_12, concurrent: Bool = false, virtualPages: Int = 16384,
+    isDefragMode: Bool = false
+  ) {
     var knobs = MemoryKnobs()
     knobs.minFreeKbytes = 256
+    knobs.isDefragMode = isDefragMode
     memory = Memory(
       nodes: [NodeLayout(tier: 0, cpus: 0..<1, zones: [ZoneLayout(kind: .normal, pages: pages)])], cpuCount: 1,
       virtualPages: virtualPages, rules: rules, knobs: knobs)
@@ -80,6 +84,23 @@ private final class Bench {
     #expect(bench.trace.records.allSatisfy { $0.reason == .compaction && $0.hugeSucceeded == 0 })
     let expected: MigrateFunction = concurrent && rules.isTPP ? .migratePagesConcur : .migratePages
     #expect(bench.trace.records.allSatisfy { $0.function == expected })
+  }
+
+  @Test(arguments: [(false, 1...1), (true, 4...23)])
+  func `kcompactd makes one block, in defrag mode blocks up to the high mark`(isOn: Bool, blocks: ClosedRange<Int>) {
+    let bench = Bench(pages: 12288, rules: .v7_1, isDefragMode: isOn)
+    let zone = bench.memory.zones
+    bench.fragment(Self.random(60, seed: 3))
+    #expect(zone[0].freeInBlocks == 0)
+    // To be passed by a whole block.
+    zone[0].high = 3 * Page.perHuge
+    let (result, _) = bench.compact(.background(order: 9, highest: .normal), mode: .syncLight, checks: false)
+    #expect(result == .success)
+    #expect(blocks.contains(zone[0].freeInBlocks / Page.perHuge), "\(zone[0].freeInBlocks)")
+    // Whoever waits for a block goes without more.
+    let direct = CompactRequest.direct(order: 9, type: .movable, highest: .normal, priority: .syncLight)
+    #expect(bench.compact(direct, mode: .syncLight, checks: false).0 == .success)
+    #expect(bench.memory.findFaults() == [])
   }
 
   @Test func `a whole zone is looked at once, and its free memory ends in blocks`() {
