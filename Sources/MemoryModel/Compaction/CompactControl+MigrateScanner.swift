@@ -173,6 +173,8 @@ extension CompactControl {
           memory.rotate(list, head: pfn)
           noteFastStart(pfn)
           fastSearchFailures = 0
+          // Later kernels leave it to the scan of the block (6.3); in 5.13 that would leave many blocks to be found again and again.
+          if memory.rules.isTPP { memory.setSkip(pfn, true) }
           migrateScanned += scanned
           return max(Memory.blockStart(pfn), zoneStart)
         }
