@@ -16,6 +16,8 @@ final class UserThread: ThreadBody {
   let number: Int
   /// The run owns its threads and outlives them; a counted reference would cost two atomic operations at every use.
   unowned(unsafe) let simulation: Simulation
+  /// Likewise.
+  private unowned(unsafe) let space: AddressSpace
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
@@ -66,6 +68,7 @@ final class UserThread: ThreadBody {
 
   init(program: TaskProgram, number: Int, simulation: Simulation) {
     self.program = program
+    space = program.space
     self.number = number
     self.simulation = simulation
     memory = simulation.memory
@@ -359,10 +362,10 @@ final class UserThread: ThreadBody {
   }
 
   private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
-    guard let region = program.space.region(of: slot) else {
+    guard let region = space.region(of: slot) else {
       simulation.fail(
         RunError(
-          "task '\(program.spec.name)' accesses page \(slot - program.space.slots.lowerBound) of its process, which is not mapped",
+          "task '\(program.spec.name)' accesses page \(slot - space.slots.lowerBound) of its process, which is not mapped",
           fix: "map its region before the access"))
       return
     }
@@ -371,7 +374,7 @@ final class UserThread: ThreadBody {
       beginHugeFault(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
       return
     }
-    touchBase(region, slot: slot, isWrite: isWrite, now: now, cpu: cpu)
+    touchBase(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
   }
 
   private func beginHugeFault(
@@ -414,12 +417,12 @@ final class UserThread: ThreadBody {
 
   private func fallBack(_ region: MappedRegion, slot: Int, now: Picoseconds, cpu: Int) {
     memory.vmstat[.thp_fault_fallback] += 1
-    touchBase(region, slot: slot, isWrite: hugeFault.isWrite, now: now, cpu: cpu)
+    let node = simulation.node(ofCPU: cpu)
+    touchBase(region, slot: slot, isWrite: hugeFault.isWrite, node: node, now: now, cpu: cpu)
   }
 
-  private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
-    let node = simulation.node(ofCPU: cpu)
-    let costs = simulation.costs
+  @inline(__always)
+  private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, node: Int, now: Picoseconds, cpu: Int) {
     let isMapped = memory.mapBase(
       slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu,
       mayFragment: reclaimRetries >= Self.mostRetries)
@@ -428,17 +431,17 @@ final class UserThread: ThreadBody {
       return
     }
     reclaimRetries = 0
-    program.space.rss += 1
+    space.rss += 1
     memory.vmstat[.pgfault] += 1
     if region.isFile {
       memory.vmstat[.pgmajfault] += 1
-      use(.majorFault, costs.majorFault)
-      simulation.stalls.record(.majorFault, costs.majorFault)
+      use(.majorFault, simulation.costs.majorFault)
+      simulation.stalls.record(.majorFault, simulation.costs.majorFault)
     } else {
-      use(.firstTouch, costs.firstTouch)
-      totals.time[TimeUse.firstTouch.rawValue] += costs.unaccountedTouch
-      thread.hiddenDebt += costs.unaccountedTouch
-      simulation.stalls.record(.firstTouch, costs.firstTouch + costs.unaccountedTouch)
+      use(.firstTouch, simulation.costs.firstTouch)
+      totals.time[TimeUse.firstTouch.rawValue] += simulation.costs.unaccountedTouch
+      thread.hiddenDebt += simulation.costs.unaccountedTouch
+      simulation.stalls.record(.firstTouch, simulation.costs.firstTouch + simulation.costs.unaccountedTouch)
     }
   }
 
