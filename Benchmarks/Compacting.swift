@@ -92,9 +92,10 @@ private final class AgedNode {
   func walk() -> Int {
     let start = cpuNanoseconds()
     var free = 0
+    let (frames, zone) = (memory.frames, memory.zones[0])
     // Without a branch: what is free is in random places.
-    for pfn in Int(memory.zones[0].start)..<Int(memory.zones[0].end) {
-      free &+= memory.frames[pfn].flags & FrameFlags.kindMask == FrameFlags.kindBuddy ? 1 : 0
+    for pfn in Int(zone.start)..<Int(zone.end) {
+      free &+= frames[pfn].flags & FrameFlags.kindMask == FrameFlags.kindBuddy ? 1 : 0
     }
     let time = cpuNanoseconds() - start
     precondition(free > 0, "memory is free in pieces")
