@@ -89,16 +89,18 @@ extension Memory {
     // ALLOC_NOFRAGMENT: a Normal zone of a node that has DMA32 too keeps its pageblocks whole while it can; under
     // vm.defrag_mode every zone does, and other nodes are no reason to stop.
     let isDefragMode = knobs.isDefragMode
-    var noFragment = isDefragMode ? !policy.mayFragment : prefersNoFragmentation(node: node, policy: policy)
+    var noFragment =
+      isDefragMode ? !policy.mayFragment : hasDMA32 && prefersNoFragmentation(node: node, policy: policy)
     var skipActive = rules.skipsNodesWithActiveKswapd && nodeCount > 1 && mark == .low
-    while true {
+    retry: while true {
       for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
         let id = zones[zone].node
         guard allows(policy, node: id, preferred: node) else { continue }
         if skipActive && !nodes[id].kswapdWaiting { continue }
         if noFragment && !isDefragMode && id != node {
+          // The own node comes before whole pageblocks: all over again without the flag.
           noFragment = false
-          return takeFromZonelistFragmenting(order: order, node: node, cpu: cpu, policy: policy, mark: mark)
+          continue retry
         }
         noteHighMark(zone: zone, order: order, highest: policy.highest)
         guard watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: policy.highest) else {
@@ -117,27 +119,6 @@ extension Memory {
         return nil
       }
     }
-  }
-
-  /// The same without ALLOC_NOFRAGMENT, once the walk would leave the preferred node.
-  private func takeFromZonelistFragmenting(
-    order: Int, node: Int, cpu: Int, policy: AllocationPolicy, mark: Watermark
-  ) -> PFN? {
-    for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
-      guard allows(policy, node: zones[zone].node, preferred: node) else { continue }
-      if rules.skipsNodesWithActiveKswapd && nodeCount > 1 && mark == .low && !nodes[zones[zone].node].kswapdWaiting {
-        continue
-      }
-      noteHighMark(zone: zone, order: order, highest: policy.highest)
-      guard watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: policy.highest) else {
-        continue
-      }
-      if let pfn = take(zone: zone, order: order, cpu: cpu, policy: policy, noFragment: false) {
-        account(order: order, zone: zone, preferred: node, cpu: cpu)
-        return pfn
-      }
-    }
-    return nil
   }
 
   /// `alloc_flags_nofragment`: the first zone tried is a Normal zone whose node has DMA32 as well.

@@ -44,6 +44,8 @@ public final class Simulation {
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
   var kcompactds: [(task: Kcompactd, thread: ModelThread)] = []
+  /// When each looks at its node next; the kcompactds own the memory.
+  var checkTimes: [UnsafeMutablePointer<Picoseconds>] = []
   /// Who carries out writes of vm.compact_memory; made at the first.
   var memoryCompaction: (MemoryCompaction, ModelThread)?
   /// khugepaged, once there is anything for it to do.
