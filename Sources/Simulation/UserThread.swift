@@ -14,10 +14,9 @@ final class UserThread: ThreadBody {
 
   let program: TaskProgram
   let number: Int
-  /// The run owns its threads and outlives them; a counted reference would cost two atomic operations at every use.
+  /// The run owns its threads and outlives them. What uses it several times takes a reference first: each use counts one.
   unowned(unsafe) let simulation: Simulation
-  /// Likewise.
-  private unowned(unsafe) let space: AddressSpace
+  private let space: AddressSpace
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
@@ -362,6 +361,7 @@ final class UserThread: ThreadBody {
   }
 
   private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
+    let simulation = simulation
     guard let region = space.region(of: slot) else {
       simulation.fail(
         RunError(
@@ -423,6 +423,8 @@ final class UserThread: ThreadBody {
 
   @inline(__always)
   private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, node: Int, now: Picoseconds, cpu: Int) {
+    let simulation = simulation
+    let costs = simulation.costs
     let isMapped = memory.mapBase(
       slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu,
       mayFragment: reclaimRetries >= Self.mostRetries)
@@ -435,13 +437,13 @@ final class UserThread: ThreadBody {
     memory.vmstat[.pgfault] += 1
     if region.isFile {
       memory.vmstat[.pgmajfault] += 1
-      use(.majorFault, simulation.costs.majorFault)
-      simulation.stalls.record(.majorFault, simulation.costs.majorFault)
+      use(.majorFault, costs.majorFault)
+      simulation.stalls.record(.majorFault, costs.majorFault)
     } else {
-      use(.firstTouch, simulation.costs.firstTouch)
-      totals.time[TimeUse.firstTouch.rawValue] += simulation.costs.unaccountedTouch
-      thread.hiddenDebt += simulation.costs.unaccountedTouch
-      simulation.stalls.record(.firstTouch, simulation.costs.firstTouch + simulation.costs.unaccountedTouch)
+      use(.firstTouch, costs.firstTouch)
+      totals.time[TimeUse.firstTouch.rawValue] += costs.unaccountedTouch
+      thread.hiddenDebt += costs.unaccountedTouch
+      simulation.stalls.record(.firstTouch, costs.firstTouch + costs.unaccountedTouch)
     }
   }
 
