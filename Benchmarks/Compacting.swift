@@ -35,7 +35,7 @@ enum Compacting {
     }
     let size = pages >> 18 > 0 ? "\(pages >> 18)GiB" : "\(pages >> 8)MiB"
     outcome.lines = [
-      Measurement("compaction/\(size)", unit: "ns/page", first, limit: "frames", bare, bar: 400, note: note),
+      Measurement("compaction/\(size)", unit: "ns/page", first, limit: "frames", bare, bar: 1000, note: note),
       Measurement("compaction-again/\(size)", unit: "ns/page", second, limit: "frames", bare, bar: 20),
     ]
     return outcome
