@@ -158,9 +158,9 @@ let package = Package(
     .executableTarget(
       name: "pageferry-bench",
       dependencies: [
-        "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Tiering", "Migration", "PageCopy", "Machine",
-        "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops", "CopyBench", "CopyKernels",
-        "Portals",
+        "Sweep", "Compare", "Report", "Simulation", "Workload", "Trace", "Compaction", "Tiering", "Migration",
+        "PageCopy", "Machine", "MemoryModel", "DSAModel", "DSAFormat", "Sysctl", "Events", "Units", "LimitLoops",
+        "CopyBench", "CopyKernels", "Portals",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks", exclude: ["LimitLoops", "recording.sh"]),
@@ -214,7 +214,7 @@ let package = Package(
       name: "CalibrationTests", dependencies: ["Calibration", "Validation", "DSAModel", "DSAFormat", "Units"]),
     .testTarget(name: "SysctlTests", dependencies: ["Sysctl", "Units"]),
     .testTarget(name: "TraceTests", dependencies: ["Trace", "CPlatform", "CZlib", "CZstd"]),
-    .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Units"]),
+    .testTarget(name: "MemoryModelTests", dependencies: ["MemoryModel", "Events", "Sysctl", "Units"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Units"]),
     .testTarget(
       name: "MigrationTests",

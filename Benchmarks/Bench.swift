@@ -112,6 +112,7 @@ struct Benchmark {
       Benchmark(name: "components") {
         Outcome(lines: try Components.measure(pages: quick ? mi / 2 : 4 * mi, rounds: quick ? 3 : 5))
       },
+      Benchmark(name: "compaction") { Compacting.measure(pages: quick ? mi / 4 : 16 * mi, rounds: quick ? 3 : 2) },
       Benchmark(name: "epoch") {
         Outcome(
           lines: try [1, 4].map {

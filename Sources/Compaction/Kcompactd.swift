@@ -27,8 +27,12 @@ public final class Kcompactd: KernelTask {
   private var order = 0
   private var highest = ZoneKind.movable
   private var scoreBefore = 0
-  /// When it looks at the node's fragmentation next.
-  public private(set) var nextCheck: Picoseconds
+  /// When it looks at the node's fragmentation next. Plain memory, as the scheduler reads it in every epoch.
+  public let checkTime: UnsafeMutablePointer<Picoseconds>
+  private var nextCheck: Picoseconds {
+    get { checkTime.pointee }
+    set { checkTime.pointee = newValue }
+  }
   private var isProactiveDue = false
 
   public init(node: Int, memory: Memory, clock: KernelClock, zones: ZoneCompactor) {
@@ -36,8 +40,11 @@ public final class Kcompactd: KernelTask {
     self.memory = memory
     self.clock = clock
     self.zones = zones
-    nextCheck = clock.span(milliseconds: Self.checkInterval)
+    checkTime = .allocate(capacity: 1)
+    checkTime.initialize(to: clock.span(milliseconds: Self.checkInterval))
   }
+
+  deinit { checkTime.deallocate() }
 
   /// Takes new knob values.
   public func apply(knobs: CompactionKnobs, runningCPUs: Int) {
@@ -110,7 +117,8 @@ public final class Kcompactd: KernelTask {
         if memory.compaction[zone].isDeferred(order: order) { continue }
         guard
           memory.compactionSuitability(
-            zone: zone, order: order, highest: memory.zones[zone].kind, threshold: zones.knobs.extfragThreshold)
+            zone: zone, order: order, highest: memory.zones[zone].kind, isKcompactd: true,
+            threshold: zones.knobs.extfragThreshold)
             == .suitable
         else { continue }
         zones.start(

@@ -70,7 +70,8 @@ public final class ZoneCompactor {
   private func begin(cpu: Int) -> JobStep {
     if let order = request.order {
       switch memory.compactionSuitability(
-        zone: zone, order: order, highest: request.highest, threshold: knobs.extfragThreshold)
+        zone: zone, order: order, highest: request.highest, isKcompactd: !request.isDirect,
+        threshold: knobs.extfragThreshold)
       {
       case .notNeeded: return end(.success)
       case .unsuitable: return end(.skipped)

@@ -133,15 +133,27 @@ extension Memory {
   }
 
   /// The content of a folio's pages ends here: it is compared a last time.
+  @inline(__always)
   func checkContent(_ pfn: PFN, slot: Int, order: Int) {
+    if backing != nil { checkBytes(pfn, slot: slot, order: order) }
+  }
+
+  /// Writes the bytes of the content that a folio's pages have now.
+  @inline(__always)
+  func writeContent(_ pfn: PFN, slot: Int, order: Int) {
+    if backing != nil { writeBytes(pfn, slot: slot, order: order) }
+  }
+
+  @inline(never)
+  private func checkBytes(_ pfn: PFN, slot: Int, order: Int) {
     guard let backing else { return }
     for i in 0..<(1 << order) {
       backing.check(pfn + PFN(i), slot: slot + i, generation: table.generation[slot + i])
     }
   }
 
-  /// Writes the bytes of the content that a folio's pages have now.
-  func writeContent(_ pfn: PFN, slot: Int, order: Int) {
+  @inline(never)
+  private func writeBytes(_ pfn: PFN, slot: Int, order: Int) {
     guard let backing else { return }
     for i in 0..<(1 << order) {
       backing.write(pfn + PFN(i), slot: slot + i, generation: table.generation[slot + i])

@@ -33,6 +33,15 @@ public enum KernelRules: String, CaseIterable, Sendable {
   public var perCPUListsTune: Bool { self != .tpp2021 }
   /// Whether the allocator's first pass skips nodes whose kswapd is awake (6.19 and later).
   public var skipsNodesWithActiveKswapd: Bool { self == .v7_1 }
+  /// Whether there is vm.defrag_mode, and with it a count of free memory in whole pageblocks (6.15 and later).
+  public var hasDefragMode: Bool { self == .v7_1 }
+  /// Whether the allocator first claims pageblocks of other types, from the largest free block down to those too small for it,
+  /// and only then steals the smallest block (`__rmqueue_claim`, `__rmqueue_steal`; 6.15 and later). Before that the first block
+  /// found decided between the two.
+  public var claimsBeforeStealing: Bool { self == .v7_1 }
+  /// Whether direct reclaim asks for all of compaction's room above the high mark before it leaves a zone to it
+  /// (`compaction_ready`, 6.15 and later). Before that the room for costly orders was counted from the low mark.
+  public var compactsAboveHighMark: Bool { self == .v7_1 }
   /// Whether promotion with ample room counts `pgpromote_candidate_nrl` (2025 and later); before that it counts nothing, so
   /// that pgpromote_success can exceed pgpromote_candidate.
   public var countsUnlimitedCandidates: Bool { self == .v7_1 }

@@ -14,6 +14,8 @@ public struct AllocationPolicy: Sendable {
   public var mayReclaim = true
   /// May dig below the low mark to the min mark in the slow path.
   public var maySlowPath = true
+  /// May break pageblocks of other types under vm.defrag_mode: reclaim has not helped (without ALLOC_NOFRAGMENT).
+  public var mayFragment = false
   /// The highest zone it may use: movable for user pages, normal for the kernel's own.
   public var highest: ZoneKind = .movable
   public var type: MigrateType = .movable
@@ -60,8 +62,10 @@ extension Memory {
     }
   }
 
-  /// Wakes kswapd of every node of the zonelist that the policy allows (`wake_all_kswapds`).
+  /// Wakes kswapd of every node of the zonelist that the policy allows (`wake_all_kswapds`). Under vm.defrag_mode a whole
+  /// pageblock is missing, whatever the order.
   private func wakeZonelist(order: Int, node: Int, policy: AllocationPolicy) {
+    let order = knobs.isDefragMode ? max(order, Page.hugeOrder) : order
     var last = -1
     for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
       let id = zones[zone].node
@@ -82,17 +86,21 @@ extension Memory {
   private func takeFromZonelist(
     order: Int, node: Int, cpu: Int, policy: AllocationPolicy, mark: Watermark
   ) -> PFN? {
-    // ALLOC_NOFRAGMENT: a Normal zone of a node that has DMA32 too keeps its pageblocks whole while it can.
-    var noFragment = prefersNoFragmentation(node: node, policy: policy)
+    // ALLOC_NOFRAGMENT: a Normal zone of a node that has DMA32 too keeps its pageblocks whole while it can; under
+    // vm.defrag_mode every zone does, and other nodes are no reason to stop.
+    let isDefragMode = knobs.isDefragMode
+    var noFragment =
+      isDefragMode ? !policy.mayFragment : hasDMA32 && prefersNoFragmentation(node: node, policy: policy)
     var skipActive = rules.skipsNodesWithActiveKswapd && nodeCount > 1 && mark == .low
-    while true {
+    retry: while true {
       for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
         let id = zones[zone].node
         guard allows(policy, node: id, preferred: node) else { continue }
         if skipActive && !nodes[id].kswapdWaiting { continue }
-        if noFragment && id != node {
+        if noFragment && !isDefragMode && id != node {
+          // The own node comes before whole pageblocks: all over again without the flag.
           noFragment = false
-          return takeFromZonelistFragmenting(order: order, node: node, cpu: cpu, policy: policy, mark: mark)
+          continue retry
         }
         noteHighMark(zone: zone, order: order, highest: policy.highest)
         guard watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: policy.highest) else {
@@ -105,33 +113,12 @@ extension Memory {
       }
       if skipActive {
         skipActive = false
-      } else if noFragment {
+      } else if noFragment && !isDefragMode {
         noFragment = false
       } else {
         return nil
       }
     }
-  }
-
-  /// The same without ALLOC_NOFRAGMENT, once the walk would leave the preferred node.
-  private func takeFromZonelistFragmenting(
-    order: Int, node: Int, cpu: Int, policy: AllocationPolicy, mark: Watermark
-  ) -> PFN? {
-    for zone in zonelists[node] where zones[zone].kind.rawValue <= policy.highest.rawValue {
-      guard allows(policy, node: zones[zone].node, preferred: node) else { continue }
-      if rules.skipsNodesWithActiveKswapd && nodeCount > 1 && mark == .low && !nodes[zones[zone].node].kswapdWaiting {
-        continue
-      }
-      noteHighMark(zone: zone, order: order, highest: policy.highest)
-      guard watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: policy.highest) else {
-        continue
-      }
-      if let pfn = take(zone: zone, order: order, cpu: cpu, policy: policy, noFragment: false) {
-        account(order: order, zone: zone, preferred: node, cpu: cpu)
-        return pfn
-      }
-    }
-    return nil
   }
 
   /// `alloc_flags_nofragment`: the first zone tried is a Normal zone whose node has DMA32 as well.
@@ -204,9 +191,11 @@ extension Memory {
     }
   }
 
-  /// An unmovable page for the kernel itself, page tables first of all. It may use reserves rather than fail.
-  public func allocateKernelPage(node: Int, cpu: Int) -> PFN? {
-    guard let pfn = allocate(order: 0, node: node, cpu: cpu, policy: .kernel) else { return nil }
+  /// An unmovable page for the kernel itself, page tables first of all.
+  public func allocateKernelPage(node: Int, cpu: Int, mayFragment: Bool = false) -> PFN? {
+    var policy = AllocationPolicy.kernel
+    policy.mayFragment = mayFragment
+    guard let pfn = allocate(order: 0, node: node, cpu: cpu, policy: policy) else { return nil }
     frames[Int(pfn)].flags = frames[Int(pfn)].flags & FrameFlags.zoneMask | FrameFlags.kindKernel
     return pfn
   }

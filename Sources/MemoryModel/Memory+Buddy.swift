@@ -1,5 +1,5 @@
-// The buddy allocator: free lists by order and migratetype, splitting, merging, fallback and claiming of pageblocks.
-// Source: mm/page_alloc.c (__rmqueue, expand, __free_one_page, try_to_claim_block in 6.19, steal_suitable_fallback in 6.12).
+// The buddy allocator: free lists by order and migratetype, splitting and merging. What an allocation takes when its own lists are
+// empty is in Memory+Fallback.swift. Source: mm/page_alloc.c (__rmqueue, expand, __free_one_page).
 
 import Units
 
@@ -124,7 +124,7 @@ extension Memory {
 
   /// Smallest sufficient block of the own type (`__rmqueue_smallest`).
   @inline(__always)
-  private func takeSmallest(zone: Int, order: Int, type: MigrateType) -> PFN? {
+  func takeSmallest(zone: Int, order: Int, type: MigrateType) -> PFN? {
     var current = order
     while current <= Memory.maxOrder {
       let head = zones[zone].freeLists[current * 3 + type.rawValue].head
@@ -140,130 +140,12 @@ extension Memory {
 
   /// Gives the upper halves of a block that is larger than wanted back to the lists (`expand`).
   @inline(__always)
-  private func expand(zone: Int, pfn: PFN, from: Int, to: Int, type: MigrateType) {
+  func expand(zone: Int, pfn: PFN, from: Int, to: Int, type: MigrateType) {
     var order = from
     while order > to {
       order -= 1
       insertFree(zone: zone, pfn: pfn + (PFN(1) << order), order: order, type: type)
     }
     frames[Int(pfn)].flags = UInt32(zone) << FrameFlags.zoneShift
-  }
-
-  /// `__rmqueue_fallback`: largest foreign block downwards; a movable request that may not claim takes the smallest.
-  private func takeFallback(zone: Int, order: Int, type: MigrateType, noFragment: Bool, mayWake: Bool) -> PFN? {
-    let minimum = noFragment && order < Page.hugeOrder ? Page.hugeOrder : order
-    var current = Memory.maxOrder
-    while current >= minimum {
-      if let foreign = fallbackType(zone: zone, order: current, type: type) {
-        let mayClaim = Memory.mayClaim(order: current, type: type)
-        if !mayClaim && type == .movable && current > order {
-          for small in order...Memory.maxOrder {
-            if let smallType = fallbackType(zone: zone, order: small, type: type) {
-              return steal(
-                zone: zone, order: order, from: small, foreign: smallType, type: type,
-                claim: Memory.mayClaim(order: small, type: type), mayWake: mayWake)
-            }
-          }
-        }
-        return steal(
-          zone: zone, order: order, from: current, foreign: foreign, type: type, claim: mayClaim, mayWake: mayWake)
-      }
-      current -= 1
-    }
-    return nil
-  }
-
-  /// The first fallback type with a free block of exactly `order`.
-  @inline(__always)
-  private func fallbackType(zone: Int, order: Int, type: MigrateType) -> MigrateType? {
-    let (first, second) = type.fallbacks
-    if zones[zone].freeLists[order * 3 + first.rawValue].head != 0 { return first }
-    if zones[zone].freeLists[order * 3 + second.rawValue].head != 0 { return second }
-    return nil
-  }
-
-  /// `can_steal_fallback`.
-  static func mayClaim(order: Int, type: MigrateType) -> Bool {
-    order >= Page.hugeOrder / 2 || type != .movable
-  }
-
-  /// `steal_suitable_fallback`: takes the block, and with it the whole pageblock when enough of that is usable.
-  private func steal(
-    zone: Int, order: Int, from current: Int, foreign: MigrateType, type: MigrateType, claim: Bool, mayWake: Bool
-  ) -> PFN {
-    let pfn = zones[zone].freeLists[current * 3 + foreign.rawValue].head
-    if current >= Page.hugeOrder {
-      _ = removeFree(zone: zone, pfn: pfn)
-      for block in 0..<(1 << (current - Page.hugeOrder)) {
-        setBlockType(pfn + PFN(block * Page.perHuge), type)
-      }
-      expand(zone: zone, pfn: pfn, from: current, to: order, type: type)
-      return pfn
-    }
-    if boostWatermark(zone) && mayWake { zones[zone].wakeForBoost = true }
-    if claim {
-      let start = pfn & ~PFN(Page.perHuge - 1)
-      if start >= zones[zone].start && start + PFN(Page.perHuge) <= zones[zone].end {
-        let (free, movable) = survey(block: start)
-        let alike =
-          type == .movable ? movable : foreign == .movable ? Page.perHuge - (free + movable) : 0
-        if free + alike >= Page.perHuge / 2 {
-          moveFreeBlocks(zone: zone, block: start, to: type)
-          if let taken = takeSmallest(zone: zone, order: order, type: type) { return taken }
-        }
-      }
-    }
-    _ = removeFree(zone: zone, pfn: pfn)
-    expand(zone: zone, pfn: pfn, from: current, to: order, type: foreign)
-    return pfn
-  }
-
-  /// Free and movable pages of a pageblock (`prep_move_freepages_block`).
-  private func survey(block start: PFN) -> (free: Int, movable: Int) {
-    var free = 0
-    var movable = 0
-    var pfn = start
-    let end = start + PFN(Page.perHuge)
-    while pfn < end {
-      let flags = frames[Int(pfn)].flags
-      switch flags & FrameFlags.kindMask {
-      case FrameFlags.kindBuddy:
-        let pages = 1 << Int((flags & FrameFlags.orderMask) >> FrameFlags.orderShift)
-        free += pages
-        pfn += PFN(pages)
-      case FrameFlags.kindFolio:
-        if flags & FrameFlags.onLRU != 0 { movable += 1 }
-        pfn += 1
-      default:
-        pfn += 1
-      }
-    }
-    return (free, movable)
-  }
-
-  /// Moves the free blocks of a pageblock to another type's lists and retypes it (`__move_freepages_block`).
-  private func moveFreeBlocks(zone: Int, block start: PFN, to type: MigrateType) {
-    var pfn = start
-    let end = start + PFN(Page.perHuge)
-    while pfn < end {
-      let flags = frames[Int(pfn)].flags
-      guard flags & FrameFlags.kindMask == FrameFlags.kindBuddy else {
-        pfn += 1
-        continue
-      }
-      let (order, _) = removeFree(zone: zone, pfn: pfn)
-      insertFree(zone: zone, pfn: pfn, order: order, type: type)
-      pfn += PFN(1) << order
-    }
-    setBlockType(start, type)
-  }
-
-  /// `boost_watermark`: raises the zone's marks by a pageblock, up to `vm.watermark_boost_factor` of the high mark.
-  private func boostWatermark(_ zone: Int) -> Bool {
-    guard knobs.watermarkBoostFactor > 0, Page.perHuge * 4 <= zones[zone].managed else { return false }
-    let limit = zones[zone].high * knobs.watermarkBoostFactor / 10000
-    guard limit > 0 else { return false }
-    zones[zone].boost = min(zones[zone].boost + Page.perHuge, max(Page.perHuge, limit))
-    return true
   }
 }

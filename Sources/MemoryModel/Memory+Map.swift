@@ -13,18 +13,23 @@ extension Memory {
   }
 
   /// The page table of a 2 MiB block, allocated on `node` if it has none; false when there is no memory for it.
-  func ensureTablePage(slot: Int, node: Int, cpu: Int) -> Bool {
+  func ensureTablePage(slot: Int, node: Int, cpu: Int, mayFragment: Bool = false) -> Bool {
     let block = slot >> Page.hugeOrder
     if table.tablePage[block] != 0 { return true }
-    guard let pfn = allocateKernelPage(node: node, cpu: cpu) else { return false }
+    guard let pfn = allocateKernelPage(node: node, cpu: cpu, mayFragment: mayFragment) else { return false }
     table.tablePage[block] = pfn
     return true
   }
 
-  /// Maps a first-touched base page of `slot` on the zonelist of `node`; false when nothing can be allocated.
-  public func mapBase(slot: Int, isWrite: Bool, isFile: Bool, node: Int, cpu: Int) -> Bool {
-    guard ensureTablePage(slot: slot, node: node, cpu: cpu) else { return false }
-    guard let pfn = allocate(order: 0, node: node, cpu: cpu, policy: .user) else { return false }
+  /// Maps a first-touched base page of `slot` on the zonelist of `node`; false when nothing can be allocated. `mayFragment` is for
+  /// who has reclaimed in vain (vm.defrag_mode).
+  public func mapBase(
+    slot: Int, isWrite: Bool, isFile: Bool, node: Int, cpu: Int, mayFragment: Bool = false
+  ) -> Bool {
+    guard ensureTablePage(slot: slot, node: node, cpu: cpu, mayFragment: mayFragment) else { return false }
+    var policy = AllocationPolicy.user
+    policy.mayFragment = mayFragment
+    guard let pfn = allocate(order: 0, node: node, cpu: cpu, policy: policy) else { return false }
     install(pfn, order: 0, slot: slot, isWrite: isWrite, isFile: isFile, cpu: cpu)
     return true
   }
@@ -34,8 +39,9 @@ extension Memory {
   public func mapIdle(slots: Range<Int>, isActive: Bool, node: Int) -> Bool {
     var policy = AllocationPolicy.user
     policy.thisNodeOnly = true
+    policy.mayFragment = true
     for slot in slots {
-      guard ensureTablePage(slot: slot, node: node, cpu: 0),
+      guard ensureTablePage(slot: slot, node: node, cpu: 0, mayFragment: true),
         let pfn = allocate(order: 0, node: node, cpu: 0, policy: policy)
       else { return false }
       install(pfn, order: 0, slot: slot, isWrite: false, isFile: false, cpu: 0)

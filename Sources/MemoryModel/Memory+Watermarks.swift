@@ -118,9 +118,15 @@ extension Memory {
 
   /// `__zone_watermark_ok` for an allocation without access to reserves: free pages beyond the mark and the lowmem
   /// reserve, and for higher orders one suitable block.
+  @inline(__always)
   func watermarkOK(zone index: Int, order: Int, mark: Int, highest: ZoneKind) -> Bool {
+    watermarkOK(zone: index, order: order, mark: mark, highest: highest, free: zones[index].free)
+  }
+
+  /// The same for a count of free pages that is not NR_FREE_PAGES.
+  func watermarkOK(zone index: Int, order: Int, mark: Int, highest: ZoneKind, free pages: Int) -> Bool {
     let zone = zones + index
-    let free = zone.pointee.free - ((1 << order) - 1)
+    let free = pages - ((1 << order) - 1)
     if free <= mark + zone.pointee.reserve(for: highest) { return false }
     if order == 0 { return true }
     var o = order
@@ -132,16 +138,20 @@ extension Memory {
   }
 
   /// Whether a node needs no reclaim (`pgdat_balanced`; for a top-tier node under TPP, its ZONE_NORMAL against the
-  /// demotion mark).
+  /// demotion mark). With vm.defrag_mode the mark is to be met in whole pageblocks, until kswapd has given the order up.
   public func isBalanced(node: Int, order: Int, highest: ZoneKind) -> Bool {
     if rules.isTPP && tieringMode && isTopTier(node) {
       return !isBelowDemotionMark(node)
     }
     let which: Watermark = tieringMode && !rules.isTPP ? .promo : .high
+    let inBlocks = knobs.isDefragMode && order > 0
     var managed = false
     for index in nodes[node].zones where zones[index].kind.rawValue <= highest.rawValue {
       managed = true
-      if watermarkOK(zone: index, order: order, mark: zones[index].mark(which), highest: highest) { return true }
+      let free = inBlocks ? zones[index].freeInBlocks : zones[index].free
+      if watermarkOK(zone: index, order: order, mark: zones[index].mark(which), highest: highest, free: free) {
+        return true
+      }
     }
     // A node without a managed zone is balanced by definition.
     return !managed

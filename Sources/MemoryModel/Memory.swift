@@ -66,6 +66,8 @@ public final class Memory {
 
   public let zones: UnsafeMutablePointer<Zone>
   public let zoneCount: Int
+  /// Whether any node has a DMA32 zone.
+  let hasDMA32: Bool
   public let nodes: UnsafeMutablePointer<Node>
   public let nodeCount: Int
   /// For each node, the zones an allocation that prefers it tries, in order (`node_zonelists`).
@@ -148,6 +150,7 @@ public final class Memory {
     table = PageTable(pages: virtualPages)
 
     zoneCount = zonePlans.count
+    hasDMA32 = layouts.contains { $0.zones.contains { $0.kind == .dma32 } }
     zones = .allocate(capacity: zoneCount)
     for (index, plan) in zonePlans.enumerated() {
       let lists = UnsafeMutablePointer<FrameList>.allocate(capacity: (Memory.maxOrder + 1) * 3)

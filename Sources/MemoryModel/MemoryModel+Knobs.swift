@@ -26,6 +26,8 @@ public struct MemoryKnobs: KnobSet {
   public var watermarkBoostFactor = 15000
   public var lowmemReserveRatio = [256, 256, 32, 0]
   public var percpuHighFraction = 0
+  /// vm.defrag_mode.
+  public var isDefragMode = false
 
   public init() {}
 
@@ -51,5 +53,22 @@ public struct MemoryKnobs: KnobSet {
       "vm.percpu_pagelist_high_fraction", \.percpuHighFraction, in: 8...1_000_000, also: [0],
       source: "mm/page_alloc.c zone_highsize",
       doc: "Fixes the per-CPU free lists at managed/fraction/CPUs pages; 0 lets them tune themselves."),
+    .flag(
+      "vm.defrag_mode", \.isDefragMode,
+      source: "mm/page_alloc.c gfp_to_alloc_flags, mm/vmscan.c pgdat_balanced, mm/compaction.c __compact_finished",
+      doc: """
+        Whether an allocation reclaims before it breaks a pageblock of another mobility, and kswapd and kcompactd keep whole free \
+        pageblocks up to the high mark.
+        """,
+      notes: """
+        Linux has it since 6.15: only under kernel.rules = v7.1. For a machine that is fragmented already it comes late. An \
+        allocation that may not reclaim fails where it would have fragmented; one that may falls back after 16 reclaims without \
+        progress.
+        """,
+      prepare: { set, tree throws(KnobRefusal) in
+        guard !set.isDefragMode || tree[KernelKnobs.self].rules.hasDefragMode else {
+          throw KnobRefusal("Linux has it since 6.15; write kernel.rules=v7.1 first")
+        }
+      }),
   ]
 }

@@ -95,6 +95,11 @@ public struct Zone {
     }
   }
 
+  /// NR_FREE_PAGES_BLOCKS: free base pages in whole pageblocks.
+  public var freeInBlocks: Int {
+    (Page.hugeOrder...Memory.maxOrder).reduce(0) { $0 + freeBlocks(order: $1) << $1 }
+  }
+
   /// Free blocks of `order`, all types together.
   public func freeBlocks(order: Int) -> Int {
     freeLists[order * 3].count + freeLists[order * 3 + 1].count + freeLists[order * 3 + 2].count

@@ -30,6 +30,7 @@ public enum ProcText {
       }
       for name in ["spanned", "present", "managed"] { text += "        \(name.left(8)) \(zone.managed)\n" }
       text += "      nr_free_pages \(zone.free)\n"
+      if memory.rules.hasDefragMode { text += "      nr_free_pages_blocks \(zone.freeInBlocks)\n" }
       for list in LRUList.allCases {
         let name = lists[list.rawValue].replacing("nr_", with: "nr_zone_")
         text += "      \(name) \(pages(memory, zone, list))\n"

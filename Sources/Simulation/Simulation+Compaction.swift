@@ -27,6 +27,7 @@ extension Simulation {
       let task = Kcompactd(
         node: node, memory: memory, clock: clock, zones: makeZoneCompactor(caller: .kcompactd(node: node)))
       kcompactds.append((task, addKernelThread("kcompactd\(node)", task, node: node)))
+      checkTimes.append(task.checkTime)
     }
   }
 
@@ -82,7 +83,7 @@ extension Simulation {
   /// When a kcompactd looks at its node next, if it looks at all.
   var nextCompactionCheck: Picoseconds {
     guard compaction.proactiveness > 0 else { return .max }
-    return kcompactds.reduce(.max) { min($0, $1.task.nextCheck) }
+    return checkTimes.reduce(.max) { min($0, $1.pointee) }
   }
 
   /// The kcompactds whose time is up look at their nodes.

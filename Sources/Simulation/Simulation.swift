@@ -44,6 +44,8 @@ public final class Simulation {
   var kswapds: [Kswapd] = []
   var kswapdThreads: [ModelThread] = []
   var kcompactds: [(task: Kcompactd, thread: ModelThread)] = []
+  /// When each looks at its node next; the kcompactds own the memory.
+  var checkTimes: [UnsafeMutablePointer<Picoseconds>] = []
   /// Who carries out writes of vm.compact_memory; made at the first.
   var memoryCompaction: (MemoryCompaction, ModelThread)?
   /// khugepaged, once there is anything for it to do.
@@ -129,6 +131,11 @@ public final class Simulation {
       throw RunError(
         "\(name) is 1 under kernel.rules = \(rules.rawValue): only the original's kernel has it",
         fix: "write kernel.rules=tpp2021, or \(name)=0")
+    }
+    if tree[MemoryKnobs.self].isDefragMode && !rules.hasDefragMode {
+      throw RunError(
+        "vm.defrag_mode is 1 under kernel.rules = \(rules.rawValue): Linux has it since 6.15",
+        fix: "write kernel.rules=v7.1, or vm.defrag_mode=0")
     }
     try Simulation.checkBacking(self.tree, isReal: backing != nil)
     try Simulation.checkWrites(of: spec, tree: self.tree)

@@ -30,7 +30,12 @@ final class AddressSpace {
   /// The mapped region that holds a slot.
   @inline(__always)
   func region(of slot: Int) -> MappedRegion? {
-    for region in regions where region.slots.contains(slot) { return region }
+    // By index: an iterator would count a reference to the array, at each first touch.
+    var index = 0
+    while index < regions.count {
+      if regions[index].slots.contains(slot) { return regions[index] }
+      index += 1
+    }
     return nil
   }
 }

@@ -14,8 +14,9 @@ final class UserThread: ThreadBody {
 
   let program: TaskProgram
   let number: Int
-  /// The run owns its threads and outlives them; a counted reference would cost two atomic operations at every use.
+  /// The run owns its threads and outlives them. What uses it several times takes a reference first: each use counts one.
   unowned(unsafe) let simulation: Simulation
+  private let space: AddressSpace
   private(set) var thread: ModelThread!
   private let memory: Memory
   private let links: Links
@@ -49,7 +50,10 @@ final class UserThread: ThreadBody {
   private var promotedFrom = 0
   private var promotedTo = 0
   private var stallStart: Picoseconds = 0
+  /// Direct reclaims in a row that freed nothing.
   private var reclaimRetries = 0
+  /// MAX_RECLAIM_RETRIES.
+  private static let mostRetries = 16
   private var waitStart: Picoseconds?
   private(set) var waitingForSlot: Int?
   private var sleepStart: Picoseconds = 0
@@ -63,6 +67,7 @@ final class UserThread: ThreadBody {
 
   init(program: TaskProgram, number: Int, simulation: Simulation) {
     self.program = program
+    space = program.space
     self.number = number
     self.simulation = simulation
     memory = simulation.memory
@@ -356,10 +361,11 @@ final class UserThread: ThreadBody {
   }
 
   private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
-    guard let region = program.space.region(of: slot) else {
+    let simulation = simulation
+    guard let region = space.region(of: slot) else {
       simulation.fail(
         RunError(
-          "task '\(program.spec.name)' accesses page \(slot - program.space.slots.lowerBound) of its process, which is not mapped",
+          "task '\(program.spec.name)' accesses page \(slot - space.slots.lowerBound) of its process, which is not mapped",
           fix: "map its region before the access"))
       return
     }
@@ -368,7 +374,7 @@ final class UserThread: ThreadBody {
       beginHugeFault(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
       return
     }
-    touchBase(region, slot: slot, isWrite: isWrite, now: now, cpu: cpu)
+    touchBase(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
   }
 
   private func beginHugeFault(
@@ -411,18 +417,23 @@ final class UserThread: ThreadBody {
 
   private func fallBack(_ region: MappedRegion, slot: Int, now: Picoseconds, cpu: Int) {
     memory.vmstat[.thp_fault_fallback] += 1
-    touchBase(region, slot: slot, isWrite: hugeFault.isWrite, now: now, cpu: cpu)
+    let node = simulation.node(ofCPU: cpu)
+    touchBase(region, slot: slot, isWrite: hugeFault.isWrite, node: node, now: now, cpu: cpu)
   }
 
-  private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
-    let node = simulation.node(ofCPU: cpu)
+  @inline(__always)
+  private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, node: Int, now: Picoseconds, cpu: Int) {
+    let simulation = simulation
     let costs = simulation.costs
-    guard memory.mapBase(slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu) else {
+    let isMapped = memory.mapBase(
+      slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu,
+      mayFragment: reclaimRetries >= Self.mostRetries)
+    guard isMapped else {
       beginReclaim(node: node, now: now)
       return
     }
     reclaimRetries = 0
-    program.space.rss += 1
+    space.rss += 1
     memory.vmstat[.pgfault] += 1
     if region.isFile {
       memory.vmstat[.pgmajfault] += 1
@@ -516,7 +527,7 @@ final class UserThread: ThreadBody {
   func polled(_ span: Picoseconds) { totals.time[copyUse.rawValue] += span }
 
   private func beginReclaim(node: Int, now: Picoseconds) {
-    if reclaimRetries >= 16 {
+    if reclaimRetries >= Self.mostRetries {
       memory.vmstat[.oom_kill] += 1
       simulation.fail(
         RunError(

@@ -15,9 +15,13 @@ private final class Bench {
   let trace = MigrationTrace(limit: 1000)
   let job: MigrationJob
 
-  init(pages: Int, rules: KernelRules = .v6_12, concurrent: Bool = false, virtualPages: Int = 16384) {
+  init(
+    pages: Int, rules: KernelRules = .v6_12, concurrent: Bool = false, virtualPages: Int = 16384,
+    isDefragMode: Bool = false
+  ) {
     var knobs = MemoryKnobs()
     knobs.minFreeKbytes = 256
+    knobs.isDefragMode = isDefragMode
     memory = Memory(
       nodes: [NodeLayout(tier: 0, cpus: 0..<1, zones: [ZoneLayout(kind: .normal, pages: pages)])], cpuCount: 1,
       virtualPages: virtualPages, rules: rules, knobs: knobs)
@@ -82,6 +86,23 @@ private final class Bench {
     #expect(bench.trace.records.allSatisfy { $0.function == expected })
   }
 
+  @Test(arguments: [(false, 1...1), (true, 4...23)])
+  func `kcompactd makes one block, in defrag mode blocks up to the high mark`(isOn: Bool, blocks: ClosedRange<Int>) {
+    let bench = Bench(pages: 12288, rules: .v7_1, isDefragMode: isOn)
+    let zone = bench.memory.zones
+    bench.fragment(Self.random(60, seed: 3))
+    #expect(zone[0].freeInBlocks == 0)
+    // To be passed by a whole block.
+    zone[0].high = 3 * Page.perHuge
+    let (result, _) = bench.compact(.background(order: 9, highest: .normal), mode: .syncLight, checks: false)
+    #expect(result == .success)
+    #expect(blocks.contains(zone[0].freeInBlocks / Page.perHuge), "\(zone[0].freeInBlocks)")
+    // Whoever waits for a block goes without more.
+    let direct = CompactRequest.direct(order: 9, type: .movable, highest: .normal, priority: .syncLight)
+    #expect(bench.compact(direct, mode: .syncLight, checks: false).0 == .success)
+    #expect(bench.memory.findFaults() == [])
+  }
+
   @Test func `a whole zone is looked at once, and its free memory ends in blocks`() {
     let bench = Bench(pages: 12288)
     bench.fragment(Self.random(50, seed: 9))
@@ -116,8 +137,9 @@ private final class Bench {
     #expect(bench.zones.migrateScanned >= Page.perHuge)
   }
 
-  @Test func `asynchronous direct compaction leaves a block with a page that cannot move`() {
-    let bench = Bench(pages: 8192)
+  @Test(arguments: [KernelRules.tpp2021, .v6_12, .v7_1])
+  func `asynchronous direct compaction leaves a block with a page that cannot move`(rules: KernelRules) {
+    let bench = Bench(pages: 8192, rules: rules)
     bench.fragment(Self.random(60, seed: 7))
     // One kernel page in every block: no window can become free.
     let memory = bench.memory
@@ -136,6 +158,8 @@ private final class Bench {
     #expect(pinned > 10 && result == .partialSkipped && memory.vmstat[.pgmigrate_success] == 0)
     // What moves single pages would move these; the windows stay, the lists are put back.
     #expect(memory.vmstat[.compact_isolated] >= 0 && memory.nodes[0].isolated == pinned)
+    // Blocks that the free lists name are looked at once.
+    #expect(bench.zones.migrateScanned <= memory.zones[0].managed)
   }
 
   /// update_cached_migrate rounds the end of a block up to the end of the next one.

@@ -29,10 +29,10 @@ struct FuzzCase: CustomStringConvertible {
 
   init(seed: UInt64) {
     self.seed = seed
-    // Copies, compaction and huge pages draw from generators of their own, so that a seed's machine and workload stay what they were.
+    // Copies, compaction, huge pages and ageing draw from generators of their own, so that a seed's machine and workload stay what they were.
     var maker = FuzzMaker(
       random: SplitMix64(seed: seed), copies: FuzzCopies(seed: seed), compaction: FuzzCompaction(seed: seed),
-      huge: FuzzHugePages(seed: seed))
+      huge: FuzzHugePages(seed: seed), age: FuzzAge(seed: seed))
     maker.makeMachine()
     maker.makeKnobs()
     maker.writes += maker.copies.writes + maker.compaction.writes + maker.huge.writes
@@ -48,6 +48,7 @@ private struct FuzzMaker {
   var copies: FuzzCopies
   var compaction: FuzzCompaction
   var huge: FuzzHugePages
+  var age: FuzzAge
   var writes: [String] = []
   var nodes = 2
   var cpus = 1
@@ -75,6 +76,7 @@ private struct FuzzMaker {
     writes.append("kernel.rules=\(rules.rawValue)")
     if rules == .tpp2021 { writes.append("vm.use_concur_to_demote=\(number(0...1))") }
     if rules == .tpp2021 { compaction.makeConcurrent() }
+    if rules.hasDefragMode { compaction.makeDefragMode() }
     cpus = one(of: [1, 1, 2, 2, 3, 4, 8])
     writes.append("hw.cpus=\(cpus)")
     nodes = one(of: [1, 2, 2, 2, 2, 3, 3, 4])
@@ -91,7 +93,7 @@ private struct FuzzMaker {
       if chance(30) { writes.append("hw.node\(node).unmovable_free=\(number(0...300))") }
       if node >= fastNodes && chance(40) { writes.append("hw.node\(node).tier=\(number(1...3))") }
       if node == 1 && fastNodes == 2 { writes.append("hw.node1.cpus=\(cpus / 2)") }
-      roomPages += pages - kernel - idle.0 - idle.1
+      roomPages += age.age(node: node, pages: pages, room: pages - kernel - idle.0 - idle.1)
     }
     if chance(30) { writes.append("hw.stats_flush_phase=\(number(0...3000))us") }
     if chance(30) { writes.append("hw.timer_hz=\(one(of: [100, 250, 1000]))") }
@@ -162,6 +164,7 @@ private struct FuzzMaker {
     var text = "name: fuzz\nseed: \(random.below(1000))\n"
     // A false statement that lets a workload in that runs out of memory.
     if chance(5) { text += "footprint: 1M\n" }
+    text += age.text
     text += "regions:\n"
     for region in regions {
       text += "  \(region.name): {pages: \(region.pages), process: p\(region.process)"

@@ -75,7 +75,8 @@ import Workload
         Ending(
           elapsed: result.elapsed, counters: result.memory.vmstat.snapshot(), accesses: result.totals.accesses,
           samples: result.samples.count,
-          faults: result.faults + bookFaults(of: result, spec, idlePages: idle, inFlight: inFlight),
+          faults: result.faults + blockFaults(of: result.memory)
+            + bookFaults(of: result, spec, idlePages: idle, inFlight: inFlight),
           residency: result.snaps.map { "\($0.onNode)" },
           waits: result.stalls.first { $0.cause == "migration_wait" }?.count ?? 0, copies: result.copy.timer,
           devices: result.copy.devices))
@@ -127,12 +128,12 @@ import Workload
       copy.use(of: .dsa).bytes <= written, "\(copy.use(of: .dsa).bytes) bytes count as DSA's, which wrote \(written)")
     require(
       copy.bytes <= result.memory.vmstat[.pgmigrate_success] << Page.shift + 64 << 20, "more copied than migrated")
-    var mapped = 0
-    var slot = 0
-    while slot < memory.table.pages {
-      mapped += memory.isMapped(slot: slot) ? 1 : 0
-      slot += 1
+    // Behind the slots of processes and idle pages, from a whole 2 MiB block on, lie those of ageing.
+    let aged = spec.ages.reduce(0) { sum, age in
+      sum + Memory.agedSlots(pages: memory.nodes[age.node].zones.reduce(0) { $0 + memory.zones[$1].managed })
     }
+    let firstAged = aged == 0 ? memory.table.pages : (memory.table.pages - aged) & ~(Page.perHuge - 1)
+    let mapped = (0..<firstAged).count { memory.isMapped(slot: $0) }
     let resident = result.processes.reduce(idlePages) { $0 + $1.pages }
     require(mapped == resident, "\(mapped) pages are mapped, the processes and the idle pages are \(resident)")
     if !result.isCut {
@@ -194,7 +195,7 @@ import Workload
     let runs = Self.runs
     LastWords.install()
     var refusals: [String: Int] = [:]
-    var done = 0
+    var (done, agedRuns, defragRuns) = (0, 0, 0)
     var reached = [Int](repeating: 0, count: VMEvent.allCases.count)
     var waits = 0
     var copied = [String: Int]()
@@ -211,6 +212,8 @@ import Workload
       switch outcome {
       case .done(let ending):
         done += 1
+        agedRuns += fuzz.workload.contains("age:") ? 1 : 0
+        defragRuns += fuzz.writes.contains("vm.defrag_mode=1") ? 1 : 0
         waits += ending.waits > 0 ? 1 : 0
         let copies = ending.copies
         for (name, count) in [
@@ -235,6 +238,7 @@ import Workload
       }
     }
     print("fuzz: \(done) of \(runs) runs ended, refused:", refusals)
+    print("fuzz: ended on aged machines \(agedRuns), with vm.defrag_mode from the start \(defragRuns)")
     print("fuzz: runs that reached", VMEvent.allCases.map { "\($0.name) \(reached[$0.rawValue])" }, "waits \(waits)")
     print("fuzz: runs with copies", copied.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })
     guard runs >= 200 else { return }
@@ -245,6 +249,7 @@ import Workload
     // A generator whose cases are all refused, or leave paths alone, would test nothing.
     #expect(done * 2 > runs, "only \(done) of \(runs) runs ended: \(refusals)")
     #expect(waits > 0)
+    #expect(agedRuns > 0 && defragRuns > 0, "\(agedRuns) aged machines, \(defragRuns) with vm.defrag_mode")
     for event: VMEvent in [
       .pgdemote_kswapd, .pgdemote_direct, .pgpromote_success, .pgpromote_tried, .pgmigrate_fail, .thp_migration_success,
       .thp_migration_split, .thp_fault_fallback, .thp_split_pmd, .thp_deferred_split_page, .thp_split_page,

@@ -161,6 +161,13 @@ public final class CompactControl {
       return memory.fragmentationScore(zone: zone) > low ? .continues : .success
     }
     guard let order = request.order, migratePFN & PFN(Page.perHuge - 1) == 0 else { return .continues }
+    if memory.knobs.isDefragMode && !request.isDirect {
+      // kcompactd goes on until the high mark is met in whole pageblocks.
+      let state = memory.zones[zone]
+      return memory.watermarkOK(
+        zone: zone, order: order, mark: state.mark(.high), highest: request.highest, free: state.freeInBlocks)
+        ? .success : .continues
+    }
     return memory.hasBlock(zone: zone, order: order, type: request.type) ? .success : .continues
   }
 

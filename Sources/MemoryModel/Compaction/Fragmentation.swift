@@ -55,19 +55,27 @@ extension Memory {
   /// Whether a zone needs compaction for `order`, and has the free pages for it (`compaction_suit_allocation_order`).
   ///
   /// - Parameters:
-  ///   - mark: the watermark that the allocation goes by; min for all callers of now.
+  ///   - isKcompactd: whether kcompactd asks: under vm.defrag_mode it wants the high mark met in whole pageblocks. All else goes by
+  ///     the min mark.
   ///   - threshold: vm.extfrag_threshold.
   public func compactionSuitability(
-    zone: Int, order: Int, highest: ZoneKind, mark: Watermark = .min, threshold: Int
+    zone: Int, order: Int, highest: ZoneKind, isKcompactd: Bool = false, threshold: Int
   ) -> CompactionSuitability {
-    if watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: highest) { return .notNeeded }
-    return hasRoomToCompact(zone: zone, order: order, highest: highest, threshold: threshold) ? .suitable : .unsuitable
+    let wantsBlocks = isKcompactd && knobs.isDefragMode
+    let mark: Watermark = wantsBlocks ? .high : .min
+    let free = wantsBlocks ? zones[zone].freeInBlocks : zones[zone].free
+    if watermarkOK(zone: zone, order: order, mark: zones[zone].mark(mark), highest: highest, free: free) {
+      return .notNeeded
+    }
+    return hasRoomToCompact(zone: zone, order: order, highest: highest, mark: mark, threshold: threshold)
+      ? .suitable : .unsuitable
   }
 
   /// `compaction_suitable`: free pages beyond a mark and the gap, and for costly orders not plainly a lack of memory.
-  private func hasRoomToCompact(zone: Int, order: Int, highest: ZoneKind, threshold: Int) -> Bool {
+  private func hasRoomToCompact(zone: Int, order: Int, highest: ZoneKind, mark: Watermark, threshold: Int) -> Bool {
     let isCostly = order > Memory.costlyOrder
-    let mark = zones[zone].mark(isCostly ? .low : .min) + Memory.compactGap(order: order)
+    let more = isCostly ? zones[zone].low - zones[zone].min : 0
+    let mark = zones[zone].mark(mark) + Memory.compactGap(order: order) + more
     guard watermarkOK(zone: zone, order: 0, mark: mark, highest: highest) else { return false }
     guard isCostly else { return true }
     let index = freeBlocks(zone: zone, order: order).fragmentationIndex(order: order)
@@ -78,7 +86,12 @@ extension Memory {
   /// passes such a zone by.
   public func isReadyToCompact(zone: Int, order: Int, highest: ZoneKind, threshold: Int) -> Bool {
     if watermarkOK(zone: zone, order: order, mark: zones[zone].mark(.min), highest: highest) { return true }
-    guard hasRoomToCompact(zone: zone, order: order, highest: highest, threshold: threshold) else { return false }
+    if rules.compactsAboveHighMark {
+      return hasRoomToCompact(zone: zone, order: order, highest: highest, mark: .high, threshold: threshold)
+    }
+    guard hasRoomToCompact(zone: zone, order: order, highest: highest, mark: .min, threshold: threshold) else {
+      return false
+    }
     return watermarkOK(
       zone: zone, order: 0, mark: zones[zone].mark(.high) + Memory.compactGap(order: order), highest: highest)
   }

@@ -148,7 +148,8 @@ extension Memory {
     let wanted = (state.pointee.kcompactdOrder, state.pointee.kcompactdHighest)
     let isWorthIt = state.pointee.zones.contains {
       zones[$0].kind.rawValue <= wanted.1.rawValue
-        && compactionSuitability(zone: $0, order: wanted.0, highest: wanted.1, threshold: extfragThreshold) == .suitable
+        && compactionSuitability(
+          zone: $0, order: wanted.0, highest: wanted.1, isKcompactd: true, threshold: extfragThreshold) == .suitable
     }
     guard isWorthIt else { return }
     state.pointee.kcompactdWakePending = true
