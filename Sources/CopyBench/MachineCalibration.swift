@@ -85,17 +85,31 @@ public struct MachineCalibration: Sendable {
       self.steps = steps
       self.cpus = cpus
     }
+
+    /// Copies within node 0.
+    func copies(_ offers: [EngineOffer], _ subjects: [CopySubject]) -> CopyBenchPlan {
+      CopyBenchPlan(
+        engines: offers, subjects: subjects, caches: [.cold], routes: [CopyRoute(from: 0, to: 0)], rounds: rounds,
+        arena: min(arena, 64 << 20), cpus: cpus)
+    }
+
+    /// The memory that it takes on this machine, one list after the other.
+    public func requests(of memory: HostMemory) -> [[HostMemory.Request]] {
+      memory.nodes.indices.map { [.init(node: $0, bytes: arena, pages: .huge)] } + copies([], []).requests
+    }
   }
 
   /// Measures.
   /// - Parameter progress: told after each step how many of how many are done.
-  public static func measure(_ plan: Plan, progress: (Int, Int) -> Void = { _, _ in }) throws -> MachineCalibration {
+  public static func measure(
+    _ plan: Plan, of memory: HostMemory = HostMemory(), progress: (Int, Int) -> Void = { _, _ in }
+  ) throws -> MachineCalibration {
     guard let cpu = plan.cpus.first, plan.rounds > 0, plan.steps > 0 else {
       throw CopyBenchError.setting("a calibration needs a CPU, rounds and steps")
     }
     return try CPUBinding.bound(to: cpu) {
       var calibration = MachineCalibration()
-      try calibration.measure(plan, progress)
+      try calibration.measure(plan, memory, progress)
       return calibration
     }
   }
@@ -106,10 +120,9 @@ public struct MachineCalibration: Sendable {
     return (0...5).map { 1 << $0 }.filter { $0 < most } + [most]
   }
 
-  private mutating func measure(_ plan: Plan, _ progress: (Int, Int) -> Void) throws {
+  private mutating func measure(_ plan: Plan, _ memory: HostMemory, _ progress: (Int, Int) -> Void) throws {
     cpus = plan.cpus
     arena = plan.arena
-    let memory = HostMemory()
     let counts = Self.threadCounts(cpus.count)
     let pools = try counts.map { try WorkerPool($0, cpus: cpus) }
     let total = memory.nodes.count * plan.rounds * (1 + 2 * counts.count) + plan.rounds
@@ -153,10 +166,7 @@ public struct MachineCalibration: Sendable {
     let lists: [(String, CopySubject)] = [
       ("4 KiB pages", .list("4 KiB", PageList(base: 512))), ("2 MiB folios", .order(9)),
     ]
-    let result = try CopyBenchmark.run(
-      CopyBenchPlan(
-        engines: offers, subjects: lists.map(\.1), caches: [.cold], routes: [CopyRoute(from: 0, to: 0)],
-        rounds: plan.rounds, arena: min(plan.arena, 64 << 20), cpus: plan.cpus))
+    let result = try CopyBenchmark.run(plan.copies(offers, lists.map(\.1)))
     for _ in 0..<plan.rounds { step() }
     for (words, subject) in lists {
       for offer in offers {

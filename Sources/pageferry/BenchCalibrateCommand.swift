@@ -35,6 +35,8 @@ struct BenchCalibrateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Memory on each node: larger than all caches together, twice over.", valueName: "size"))
   var arena = "512MiB"
 
+  @OptionGroup var reserve: ReserveOptions
+
   @Flag(name: .shortAndLong, help: "Show no progress.")
   var quiet = false
 
@@ -45,8 +47,11 @@ struct BenchCalibrateCommand: ParsableCommand {
     }
     let bar = ProgressBar("calibrate", isQuiet: quiet)
     let plan = MachineCalibration.Plan(rounds: quick ? 3 : 9, arena: try BenchCopyCommand.arenaSize(arena))
-    let calibration = try MachineCalibration.measure(plan) { done, total in
-      bar.show(done, of: total, "\(done) of \(total) steps")
+    let memory = HostMemory()
+    let calibration = try reserve.withReservation(forEach: plan.requests(of: memory), of: memory) {
+      try MachineCalibration.measure(plan, of: memory) { done, total in
+        bar.show(done, of: total, "\(done) of \(total) steps")
+      }
     }
     bar.end()
     let command = (["pageferry"] + CommandLine.arguments.dropFirst()).joined(separator: " ")

@@ -7,8 +7,9 @@ import Testing
 
 @testable import HostMemory
 
-/// The built command, beside the test bundle.
+/// The built command: what PAGEFERRY names (`make sanitize` does), else beside the test bundle.
 private let pageferry: String = {
+  if let named = ProcessInfo.processInfo.environment["PAGEFERRY"] { return URL(fileURLWithPath: named).path }
   let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
   return (own as NSString).deletingLastPathComponent + "/pageferry"
 }()
