@@ -26,9 +26,10 @@ test-fast: deps
 	$(SWIFT) test --skip '$(SLOW)'
 
 # These suites alone and what is below them, in the release build of the command: they see nothing that is not public, so that
-# -enable-testing, and with it a second build of everything, is not needed.
+# -enable-testing (which swift test sets where it builds itself), and with it a second build of everything, is not needed.
 test-slow: deps
-	PAGEFERRY_ONLY='$(subst |, ,$(SLOW))' $(SWIFT) test -c release
+	export PAGEFERRY_ONLY='$(subst |, ,$(SLOW))'; \
+	$(SWIFT) build -c release --build-tests && $(SWIFT) test -c release --skip-build
 
 # A minute for each reader of other programs' bytes, two at a time: seven minutes; .ci/run takes 20 s for each.
 # make fuzz FUZZ_SECONDS=600 TARGETS="csv damon"
@@ -42,7 +43,7 @@ fuzz: build
 SANITIZED = CopyKernelsTests CopyBenchTests PortalsTests HostTests HostMemoryTests BackingTests
 sanitize: build
 	for sanitizer in thread address; do \
-	  PAGEFERRY=$(PAGEFERRY) PAGEFERRY_ONLY='$(SANITIZED)' ASAN_OPTIONS=detect_leaks=0 SWIFT_BACKTRACE=enable=no \
+	  PAGEFERRY=$(PAGEFERRY) PAGEFERRY_ONLY='$(SANITIZED)' TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=0 SWIFT_BACKTRACE=enable=no \
 	    $(SWIFT) test --sanitize=$$sanitizer --scratch-path .build-$$sanitizer || exit 1; \
 	done
 

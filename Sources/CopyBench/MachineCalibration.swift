@@ -2,6 +2,7 @@
 
 import CCopyKernels
 import CopyKernels
+import Host
 import HostMemory
 import PageCopy
 import Units
@@ -67,6 +68,8 @@ public struct MachineCalibration: Sendable {
   public internal(set) var kernelCopy: Int?
   public internal(set) var cpus: [Int] = []
   public internal(set) var remarks: [String] = []
+  /// The arenas, in words.
+  public internal(set) var memory: [String] = []
   /// Bytes of an arena.
   public internal(set) var arena = 0
 
@@ -123,6 +126,8 @@ public struct MachineCalibration: Sendable {
   private mutating func measure(_ plan: Plan, _ memory: HostMemory, _ progress: (Int, Int) -> Void) throws {
     cpus = plan.cpus
     arena = plan.arena
+    var unread: [Unreadable] = []
+    remarks = Self.doubts(plan, HostCPU(.machine, unread: &unread).caches)
     let counts = Self.threadCounts(cpus.count)
     let pools = try counts.map { try WorkerPool($0, cpus: cpus) }
     let total = memory.nodes.count * plan.rounds * (1 + 2 * counts.count) + plan.rounds
@@ -134,6 +139,7 @@ public struct MachineCalibration: Sendable {
     for (number, host) in memory.nodes.enumerated() {
       let bench = try NodeBench(memory, number: number, bytes: plan.arena)
       for remark in bench.remarks where !remarks.contains(remark) { remarks.append(remark) }
+      self.memory.append(bench.memory)
       let name = "node \(number)"
       var node = Node(
         number: number, host: host, latency: CalibrationLine(what: "\(name): read latency", quantity: .latency))
@@ -153,6 +159,24 @@ public struct MachineCalibration: Sendable {
       nodes.append(node)
     }
     try measureCopies(plan, step)
+  }
+
+  /// What the plan keeps from being true of this machine.
+  static func doubts(_ plan: Plan, _ caches: [HostCPU.Cache]) -> [String] {
+    var doubts: [String] = []
+    let cached = caches.reduce(0) {
+      $1.type == "Instruction" ? $0 : $0 + $1.size * max(1, plan.cpus.count / max(1, $1.sharedBy))
+    }
+    if plan.arena / 2 < cached {
+      doubts.append(
+        "half an arena is \(ByteSize.text(plan.arena / 2)) and the caches are \(ByteSize.text(cached)): latency and bandwidth are in part "
+          + "those of the caches; a larger --arena helps")
+    }
+    if plan.cpus.count > CopyLimits.workers {
+      doubts.append(
+        "\(CopyLimits.workers) of \(plan.cpus.count) CPUs read and wrote: all of them together may come to more")
+    }
+    return doubts
   }
 
   /// Copies within node 0: lists of 4 MiB of base pages, single folios.
@@ -191,6 +215,7 @@ private final class NodeBench {
   private var at: UnsafeRawPointer
 
   var remarks: [String] { arena.remarks }
+  var memory: String { arena.description }
 
   init(_ memory: HostMemory, number: Int, bytes: Int) throws {
     arena = try memory.take([.init(node: number, bytes: bytes, pages: .huge)])[0]

@@ -123,6 +123,9 @@ private struct IdxdReader {
 
   // MARK: - Attributes
 
+  /// -1: no node, no group.
+  private static let numbers = -1...1 << 56
+
   /// Reads the attributes of an object that are there into its fields; of several files for one field the first that says something counts.
   private mutating func read<Object>(
     _ object: inout Object, _ folder: String, texts: KeyValuePairs<String, WritableKeyPath<Object, String?>> = [:],
@@ -134,7 +137,9 @@ private struct IdxdReader {
       object[keyPath: field] = text?.isEmpty == true ? nil : text
     }
     for (name, field) in numbers where object[keyPath: field] == nil {
-      object[keyPath: field] = found { root throws(Unreadable) in try root.integer("\(folder)/\(name)") }
+      object[keyPath: field] = found { root throws(Unreadable) in
+        try root.integer("\(folder)/\(name)", in: Self.numbers)
+      }
     }
     for (name, field) in flags where object[keyPath: field] == nil {
       object[keyPath: field] = found { root throws(Unreadable) in try root.integer("\(folder)/\(name)") != 0 }

@@ -41,9 +41,14 @@ struct BenchCalibrateCommand: ParsableCommand {
   var quiet = false
 
   func run() throws {
+    // Measuring takes a minute: what cannot be written is said before.
     let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw Failure(message: "\(output): the folder \(folder) does not exist or cannot be written", status: .failure)
+    }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: output, isDirectory: &isFolder), isFolder.boolValue {
+      throw Failure(message: "\(output): is a folder; name a file in it", status: .failure)
     }
     let bar = ProgressBar("calibrate", isQuiet: quiet)
     let plan = MachineCalibration.Plan(rounds: quick ? 3 : 9, arena: try BenchCopyCommand.arenaSize(arena))

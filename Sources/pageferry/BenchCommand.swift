@@ -110,7 +110,10 @@ struct BenchCopyCommand: ParsableCommand {
       try CopyBenchmark.run(plan) { done, total in bar.show(done, of: total, "\(done) of \(total) turns") }
     }
     bar.end()
-    if csv { return try Console.out(result.csv) }
+    if csv {
+      for remark in result.remarks { Console.error("note: \(remark)") }
+      return try Console.out(result.csv)
+    }
     try Console.out(json ? Self.value(result).text : result.text)
   }
 
