@@ -96,7 +96,7 @@ public final class RealEngines {
       }
       switch result.engine {
       case .dsa: return .dsa
-      case .workers: return .workers
+      case .workers: return workers.count > 0 ? .workers : .cpu
       case .pageByPage, .nothing: return .cpu
       }
     } catch {
@@ -144,6 +144,7 @@ public final class RealEngines {
     if queues.count >= channels {
       do {
         portals = try queues.map { try HardwareQueue.open($0) }
+        for retreat in portals.compactMap(\.retreat) { remark(retreat) }
         portalWords = "\(queues.count) work queues of this machine"
         return true
       } catch { remark("the work queues of this machine cannot be used: \(error)") }

@@ -1,4 +1,4 @@
-// The copy loops. Each is compiled for its own instructions; the caller asks pf_copy_features before it picks one.
+// The copy loops. Each is compiled for its own instructions; the caller asks pf_processor_features before it picks one.
 #include "CCopyKernels.h"
 
 #include <string.h>

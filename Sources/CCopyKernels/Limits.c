@@ -1,10 +1,10 @@
 // Loops that measure memory itself: reads, stores, and chains of dependent reads.
 #include "CCopyKernels.h"
+#include "Processor.h"
 
 #include <string.h>
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -58,8 +58,7 @@ __attribute__((target("clflushopt"))) static void flush_weakly(const char *at, s
 }
 
 int pf_flush_lines(const void *from, size_t bytes) {
-  uint32_t a, b, c, d;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 23)) {
+  if (pf_processor_features() & PF_PROCESSOR_CLFLUSHOPT) {
     flush_weakly(from, bytes);
   } else {
     for (size_t i = 0; i < bytes; i += 64) _mm_clflush((const char *)from + i);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #endif
 #include "CPortals.h"
+#include "Processor.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +11,6 @@
 #include <sys/mman.h>
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -26,30 +26,12 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-unsigned pf_portal_instructions(void) {
-  unsigned found = 0;
-#if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-#if !defined(PF_PLAIN_STORES)
-    if (c & (1u << 28)) found |= PF_HAS_MOVDIR64B;
-#endif
-    if (c & (1u << 29)) found |= PF_HAS_ENQCMD;
-    if (c & (1u << 5)) found |= PF_HAS_WAITPKG;
-  }
+uint32_t pf_portal_instructions(void) {
+  uint32_t found = pf_processor_features();
+#if defined(PF_PLAIN_STORES)
+  found &= ~(uint32_t)PF_PROCESSOR_MOVDIR64B;
 #endif
   return found;
-}
-
-/// The bits once found, and one more that says so.
-static unsigned known(void) {
-  static unsigned cache;
-  unsigned bits = __atomic_load_n(&cache, __ATOMIC_RELAXED);
-  if (bits == 0) {
-    bits = pf_portal_instructions() | 0x100u;
-    __atomic_store_n(&cache, bits, __ATOMIC_RELAXED);
-  }
-  return bits;
 }
 
 void pf_store_fence(void) {
@@ -94,8 +76,8 @@ __attribute__((target("waitpkg"))) static void timed_pause(uint64_t cycles) { _t
 #endif
 
 void pf_store64_bytes(void *portal, const void *descriptor, int direct) {
-#if defined(__x86_64__) && !defined(PF_PLAIN_STORES)
-  if (direct && (known() & PF_HAS_MOVDIR64B)) {
+#if defined(__x86_64__)
+  if (direct && (pf_portal_instructions() & PF_PROCESSOR_MOVDIR64B)) {
     direct_store(portal, descriptor);
     return;
   }
@@ -106,7 +88,7 @@ void pf_store64_bytes(void *portal, const void *descriptor, int direct) {
 
 int pf_enqcmd(void *portal, const void *descriptor) {
 #if defined(__x86_64__)
-  if (known() & PF_HAS_ENQCMD) return enqueue(portal, descriptor) ? 1 : 0;
+  if (pf_portal_instructions() & PF_PROCESSOR_ENQCMD) return enqueue(portal, descriptor) ? 1 : 0;
 #endif
   (void)portal;
   (void)descriptor;
@@ -133,7 +115,7 @@ void pf_pause(void) {
 
 void pf_monitor_wait(const volatile uint8_t *byte, uint8_t value, uint64_t cycles) {
 #if defined(__x86_64__)
-  if (known() & PF_HAS_WAITPKG) {
+  if (pf_portal_instructions() & PF_PROCESSOR_WAITPKG) {
     monitor_wait(byte, value, cycles);
     return;
   }
@@ -146,7 +128,7 @@ void pf_monitor_wait(const volatile uint8_t *byte, uint8_t value, uint64_t cycle
 
 void pf_timed_pause(uint64_t cycles) {
 #if defined(__x86_64__)
-  if (known() & PF_HAS_WAITPKG) {
+  if (pf_portal_instructions() & PF_PROCESSOR_WAITPKG) {
     timed_pause(cycles);
     return;
   }

@@ -58,14 +58,19 @@ public final class CopyArenas {
     self.size = size
     self.from = from
     self.to = to
-    let arenas = try memory.take([
-      .init(node: from, bytes: size, pages: .base), .init(node: to, bytes: size, pages: .base),
-      .init(node: from, bytes: size, pages: .huge), .init(node: to, bytes: size, pages: .huge),
-      .init(node: from, bytes: strangers, pages: .base),
-    ])
+    let arenas = try memory.take(Self.requests(from: from, to: to, size: size, strangers: strangers))
     self.strangers = arenas[4]
     base = Ends(arenas[0], arenas[1], page: Page.size, seed: 11)
     huge = Ends(arenas[2], arenas[3], page: HostPages.hugeSize, seed: 12)
+  }
+
+  /// What `init` takes.
+  static func requests(from: Int, to: Int, size: Int, strangers: Int) -> [HostMemory.Request] {
+    [
+      .init(node: from, bytes: size, pages: .base), .init(node: to, bytes: size, pages: .base),
+      .init(node: from, bytes: size, pages: .huge), .init(node: to, bytes: size, pages: .huge),
+      .init(node: from, bytes: strangers, pages: .base),
+    ]
   }
 
   /// What every output has to say of this memory.

@@ -42,11 +42,10 @@ public struct CopyBenchmark {
     guard let cpu = plan.cpus.first, (1...10_000).contains(plan.rounds) else {
       throw CopyBenchError.setting("a plan needs a CPU, and 1 to 10000 rounds")
     }
-    return try CPUBinding.bound(to: cpu) {
-      var benchmark = try CopyBenchmark(plan)
-      try benchmark.measure(progress)
-      return benchmark.result
-    }
+    // Opened before the binding: threads that an engine starts inherit where they may run.
+    var benchmark = try CPUBinding.bound(to: plan.cpus) { try CopyBenchmark(plan) }
+    try CPUBinding.bound(to: cpu) { try benchmark.measure(progress) }
+    return benchmark.result
   }
 
   private init(_ plan: CopyBenchPlan) throws {
@@ -56,7 +55,7 @@ public struct CopyBenchmark {
       engines.append(Running(offer: offer, engine: try offer.open(), isLimit: true))
     }
     result.clock = Self.clockTime()
-    for engine in engines { result.remarks += engine.offer.remarks }
+    for running in engines { result.remarks += running.offer.remarks + running.engine.remarks }
   }
 
   /// Streams by every kernel in one thread, and by the widest in as many as the plan has.

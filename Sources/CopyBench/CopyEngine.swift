@@ -28,8 +28,15 @@ public struct PlacedList: Sendable {
 
 /// Copies lists. One thread at a time uses it.
 public protocol CopyEngine: AnyObject {
+  /// What is to be said of its numbers now that it is open; what could be said before stands in the offer.
+  var remarks: [String] { get }
+
   /// Makes all that a copy of this list needs, as often as it is copied. Not timed.
   func prepare(_ list: PlacedList) throws -> any PreparedCopy
+}
+
+extension CopyEngine {
+  public var remarks: [String] { [] }
 }
 
 /// A list that an engine is ready to copy.

@@ -1,5 +1,6 @@
 // What is copied, from where to where, and what the caches know of it.
 
+import HostMemory
 import PageCopy
 import Units
 
@@ -80,5 +81,10 @@ public struct CopyBenchPlan: Sendable {
     self.rounds = rounds
     self.arena = arena
     self.cpus = cpus
+  }
+
+  /// The memory that it takes, a list for each route: one is given back before the next is taken.
+  public var requests: [[HostMemory.Request]] {
+    routes.map { CopyArenas.requests(from: $0.from, to: $0.to, size: arena, strangers: strangers) }
   }
 }

@@ -2,6 +2,7 @@
 
 import CCopyKernels
 import CopyKernels
+import Host
 import HostMemory
 import PageCopy
 import Units
@@ -67,6 +68,8 @@ public struct MachineCalibration: Sendable {
   public internal(set) var kernelCopy: Int?
   public internal(set) var cpus: [Int] = []
   public internal(set) var remarks: [String] = []
+  /// The arenas, in words.
+  public internal(set) var memory: [String] = []
   /// Bytes of an arena.
   public internal(set) var arena = 0
 
@@ -85,17 +88,31 @@ public struct MachineCalibration: Sendable {
       self.steps = steps
       self.cpus = cpus
     }
+
+    /// Copies within node 0.
+    func copies(_ offers: [EngineOffer], _ subjects: [CopySubject]) -> CopyBenchPlan {
+      CopyBenchPlan(
+        engines: offers, subjects: subjects, caches: [.cold], routes: [CopyRoute(from: 0, to: 0)], rounds: rounds,
+        arena: min(arena, 64 << 20), cpus: cpus)
+    }
+
+    /// The memory that it takes on this machine, one list after the other.
+    public func requests(of memory: HostMemory) -> [[HostMemory.Request]] {
+      memory.nodes.indices.map { [.init(node: $0, bytes: arena, pages: .huge)] } + copies([], []).requests
+    }
   }
 
   /// Measures.
   /// - Parameter progress: told after each step how many of how many are done.
-  public static func measure(_ plan: Plan, progress: (Int, Int) -> Void = { _, _ in }) throws -> MachineCalibration {
+  public static func measure(
+    _ plan: Plan, of memory: HostMemory = HostMemory(), progress: (Int, Int) -> Void = { _, _ in }
+  ) throws -> MachineCalibration {
     guard let cpu = plan.cpus.first, plan.rounds > 0, plan.steps > 0 else {
       throw CopyBenchError.setting("a calibration needs a CPU, rounds and steps")
     }
     return try CPUBinding.bound(to: cpu) {
       var calibration = MachineCalibration()
-      try calibration.measure(plan, progress)
+      try calibration.measure(plan, memory, progress)
       return calibration
     }
   }
@@ -106,10 +123,11 @@ public struct MachineCalibration: Sendable {
     return (0...5).map { 1 << $0 }.filter { $0 < most } + [most]
   }
 
-  private mutating func measure(_ plan: Plan, _ progress: (Int, Int) -> Void) throws {
+  private mutating func measure(_ plan: Plan, _ memory: HostMemory, _ progress: (Int, Int) -> Void) throws {
     cpus = plan.cpus
     arena = plan.arena
-    let memory = HostMemory()
+    var unread: [Unreadable] = []
+    remarks = Self.doubts(plan, HostCPU(.machine, unread: &unread).caches)
     let counts = Self.threadCounts(cpus.count)
     let pools = try counts.map { try WorkerPool($0, cpus: cpus) }
     let total = memory.nodes.count * plan.rounds * (1 + 2 * counts.count) + plan.rounds
@@ -121,6 +139,7 @@ public struct MachineCalibration: Sendable {
     for (number, host) in memory.nodes.enumerated() {
       let bench = try NodeBench(memory, number: number, bytes: plan.arena)
       for remark in bench.remarks where !remarks.contains(remark) { remarks.append(remark) }
+      self.memory.append(bench.memory)
       let name = "node \(number)"
       var node = Node(
         number: number, host: host, latency: CalibrationLine(what: "\(name): read latency", quantity: .latency))
@@ -142,6 +161,24 @@ public struct MachineCalibration: Sendable {
     try measureCopies(plan, step)
   }
 
+  /// What the plan keeps from being true of this machine.
+  static func doubts(_ plan: Plan, _ caches: [HostCPU.Cache]) -> [String] {
+    var doubts: [String] = []
+    let cached = caches.reduce(0) {
+      $1.type == "Instruction" ? $0 : $0 + $1.size * max(1, plan.cpus.count / max(1, $1.sharedBy))
+    }
+    if plan.arena / 2 < cached {
+      doubts.append(
+        "half an arena is \(ByteSize.text(plan.arena / 2)) and the caches are \(ByteSize.text(cached)): latency and bandwidth are in part "
+          + "those of the caches; a larger --arena helps")
+    }
+    if plan.cpus.count > CopyLimits.workers {
+      doubts.append(
+        "\(CopyLimits.workers) of \(plan.cpus.count) CPUs read and wrote: all of them together may come to more")
+    }
+    return doubts
+  }
+
   /// Copies within node 0: lists of 4 MiB of base pages, single folios.
   private mutating func measureCopies(_ plan: Plan, _ step: () -> Void) throws {
     let catalog = EngineCatalog(cpus: plan.cpus, threads: [])
@@ -153,10 +190,7 @@ public struct MachineCalibration: Sendable {
     let lists: [(String, CopySubject)] = [
       ("4 KiB pages", .list("4 KiB", PageList(base: 512))), ("2 MiB folios", .order(9)),
     ]
-    let result = try CopyBenchmark.run(
-      CopyBenchPlan(
-        engines: offers, subjects: lists.map(\.1), caches: [.cold], routes: [CopyRoute(from: 0, to: 0)],
-        rounds: plan.rounds, arena: min(plan.arena, 64 << 20), cpus: plan.cpus))
+    let result = try CopyBenchmark.run(plan.copies(offers, lists.map(\.1)))
     for _ in 0..<plan.rounds { step() }
     for (words, subject) in lists {
       for offer in offers {
@@ -181,6 +215,7 @@ private final class NodeBench {
   private var at: UnsafeRawPointer
 
   var remarks: [String] { arena.remarks }
+  var memory: String { arena.description }
 
   init(_ memory: HostMemory, number: Int, bytes: Int) throws {
     arena = try memory.take([.init(node: number, bytes: bytes, pages: .huge)])[0]

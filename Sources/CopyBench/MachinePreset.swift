@@ -43,10 +43,14 @@ extension MachineCalibration {
       # Date: \(provenance.date)
       # Host: \(provenance.host), \(provenance.kernel)
       # Command: \(provenance.command)
-      # Arenas of \(ByteSize.text(arena)) a node. Times are medians; GB/s are decimal. Latency: a chain of dependent reads in random order on
-      # 2 MiB pages. Bandwidth: reads, and stores past the caches, of all threads together.
+      # Times are medians; GB/s are decimal. Latency: a chain of dependent reads in random order. Bandwidth: reads, and stores past the caches,
+      # of all threads together.
 
       """
+    for words in memory { text += "# Memory: \(words)\n" }
+    if nodes.count > Self.mostNodes {
+      text += "# Note: nodes from \(Self.mostNodes) on are left out: a preset has no more than \(Self.mostNodes)\n"
+    }
     for remark in remarks { text += "# Note: \(remark)\n" }
     text += "hw.cpus = \(cpus.count)\n"
     for node in nodes.prefix(Self.mostNodes) { text += lines(of: node) }

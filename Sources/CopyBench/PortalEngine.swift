@@ -12,6 +12,8 @@ final class PortalEngine: CopyEngine {
 
   init(_ channels: HostChannels) { self.channels = channels }
 
+  var remarks: [String] { channels.portals.compactMap(\.retreat) }
+
   func prepare(_ list: PlacedList) throws -> any PreparedCopy { Prepared(channels, list) }
 
   private final class Prepared: PreparedCopy {

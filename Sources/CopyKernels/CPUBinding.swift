@@ -31,8 +31,13 @@ public enum CPUBinding {
 
   /// Runs `body` bound to a CPU, and lets the thread go where it might before.
   public static func bound<Result>(to cpu: Int, _ body: () throws -> Result) throws -> Result {
+    try bound(to: [cpu], body)
+  }
+
+  /// The same for several CPUs. Threads that `body` starts inherit them.
+  public static func bound<Result>(to cpus: [Int], _ body: () throws -> Result) throws -> Result {
     let before = allowed
-    try bind(to: cpu)
+    try allow(cpus)
     defer { try? allow(before) }
     return try body()
   }

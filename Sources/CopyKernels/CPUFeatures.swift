@@ -1,6 +1,6 @@
 // What the processor and the operating system allow, as far as copying goes.
 
-import CCopyKernels
+import CPlatform
 
 /// Instructions that copy loops use. A set that a test makes up stands for another machine.
 public struct CPUFeatures: OptionSet, Sendable, Hashable {
@@ -8,23 +8,23 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
 
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  private init(_ feature: pf_copy_feature) { rawValue = feature.rawValue }
+  private init(_ feature: pf_processor_feature) { rawValue = feature.rawValue }
 
   /// The processor is an x86-64.
-  public static let x86 = CPUFeatures(PF_COPY_X86_64)
+  public static let x86 = CPUFeatures(PF_PROCESSOR_X86_64)
   /// Fast `rep movsb` (ERMS).
-  public static let fastStrings = CPUFeatures(PF_COPY_ERMS)
-  public static let avx2 = CPUFeatures(PF_COPY_AVX2)
-  public static let avx512 = CPUFeatures(PF_COPY_AVX512F)
-  public static let movdir64b = CPUFeatures(PF_COPY_MOVDIR64B)
+  public static let fastStrings = CPUFeatures(PF_PROCESSOR_ERMS)
+  public static let avx2 = CPUFeatures(PF_PROCESSOR_AVX2)
+  public static let avx512 = CPUFeatures(PF_PROCESSOR_AVX512F)
+  public static let movdir64b = CPUFeatures(PF_PROCESSOR_MOVDIR64B)
   /// The operating system keeps YMM registers across switches.
-  public static let keepsYMM = CPUFeatures(PF_COPY_OS_YMM)
+  public static let keepsYMM = CPUFeatures(PF_PROCESSOR_KEEPS_YMM)
   /// The operating system keeps ZMM registers across switches.
-  public static let keepsZMM = CPUFeatures(PF_COPY_OS_ZMM)
-  public static let intel = CPUFeatures(PF_COPY_INTEL)
+  public static let keepsZMM = CPUFeatures(PF_PROCESSOR_KEEPS_ZMM)
+  public static let intel = CPUFeatures(PF_PROCESSOR_INTEL)
 
   /// This machine's.
-  public static let host = CPUFeatures(rawValue: pf_copy_features())
+  public static let host = CPUFeatures(rawValue: pf_processor_features())
 
   /// A feature of one bit in words: what is missing, how that is known, and what would change it.
   var obstacle: KernelObstacle? {

@@ -17,15 +17,15 @@ public enum CPUFeature: String, Sendable, Equatable, CaseIterable {
   /// 64 bytes as one store with an answer: submission to shared queues.
   case enqcmd
 
-  /// Bits of `pf_processor_features`.
-  fileprivate var bit: UInt32 {
+  /// Bits of `pf_processor_features`: of the instruction, and of the registers that the system has to keep for it.
+  fileprivate var bits: UInt32 {
     switch self {
     case .erms: PF_PROCESSOR_ERMS.rawValue
     case .fsrm: PF_PROCESSOR_FSRM.rawValue
     case .clflushopt: PF_PROCESSOR_CLFLUSHOPT.rawValue
     case .clwb: PF_PROCESSOR_CLWB.rawValue
-    case .avx2: PF_PROCESSOR_AVX2.rawValue
-    case .avx512f: PF_PROCESSOR_AVX512F.rawValue
+    case .avx2: PF_PROCESSOR_AVX2.rawValue | PF_PROCESSOR_KEEPS_YMM.rawValue
+    case .avx512f: PF_PROCESSOR_AVX512F.rawValue | PF_PROCESSOR_KEEPS_ZMM.rawValue
     case .waitpkg: PF_PROCESSOR_WAITPKG.rawValue
     case .movdiri: PF_PROCESSOR_MOVDIRI.rawValue
     case .movdir64b: PF_PROCESSOR_MOVDIR64B.rawValue
@@ -101,8 +101,8 @@ public struct HostCPU: Sendable, Equatable {
     } catch { unread.append(error) }
     let listed = CPUFeature.allCases.filter { flags.contains(Substring($0.rawValue)) }
     if root.isMachine {
-      let bits = pf_processor_features()
-      features = CPUFeature.allCases.filter { bits & $0.bit != 0 }
+      let found = pf_processor_features()
+      features = CPUFeature.allCases.filter { found & $0.bits == $0.bits }
       hiddenByKernel = flags.isEmpty ? [] : features.filter { !listed.contains($0) }
     } else {
       features = listed

@@ -60,10 +60,12 @@ public struct HostRoot: Sendable, Equatable {
   }
 
   /// A file that is one number, decimal or `0x…`.
-  public func integer(_ path: String) throws(Unreadable) -> Int {
+  /// - Parameter range: numbers that make sense; sums and differences of them must not overflow.
+  public func integer(_ path: String, in range: ClosedRange<Int> = 0...1 << 56) throws(Unreadable) -> Int {
     let text = try text(path)
     let value = text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
     guard let value else { throw Unreadable(path: path, reason: "'\(text.prefix(40))' is no number") }
+    guard range.contains(value) else { throw Unreadable(path: path, reason: "\(value) is out of range") }
     return value
   }
 
@@ -128,10 +130,9 @@ enum ListText {
       guard let colon = line.firstIndex(of: ":") else { continue }
       let words = line[line.index(after: colon)...].split(separator: " ")
       guard let first = words.first, let value = Int(first), value >= 0 else { continue }
-      let (bytes, isOver) = value.multipliedReportingOverflow(by: words.count > 1 && words[1] == "kB" ? 1024 : 1)
-      // In a node's meminfo lines begin with "Node 0 ".
+      // Larger ones are none, and their sums would overflow. In a node's meminfo lines begin with "Node 0 ".
       let name = line[..<colon].split(separator: " ").last.map(String.init) ?? ""
-      if !isOver { sizes[name] = bytes }
+      if value < 1 << 46 { sizes[name] = words.count > 1 && words[1] == "kB" ? value << 10 : value }
     }
     return sizes
   }

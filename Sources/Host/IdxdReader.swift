@@ -60,71 +60,98 @@ private struct IdxdReader {
   private mutating func device(
     _ name: String, _ kind: IdxdDevice.Kind, names: [String], in folder: String
   ) -> IdxdDevice {
-    let path = "\(folder)/\(name)"
     var device = IdxdDevice(name: name, kind: kind)
-    device.state = text(path, "state")
-    device.version = integer(path, "version")
-    device.numaNode = integer(path, "numa_node")
-    device.maxWorkQueuesSize = integer(path, "max_work_queues_size")
-    device.maxWorkQueues = integer(path, "max_work_queues")
-    device.maxGroups = integer(path, "max_groups")
-    device.maxEngines = integer(path, "max_engines")
-    device.maxBatchSize = integer(path, "max_batch_size")
-    device.maxTransferSize = integer(path, "max_transfer_size")
-    // Before Linux 5.17 read buffers were called tokens.
-    device.maxReadBuffers = integer(path, "max_read_buffers") ?? integer(path, "max_tokens")
-    device.pasidEnabled = flag(path, "pasid_enabled")
-    device.isConfigurable = flag(path, "configurable")
-    device.commandStatus = integer(path, "cmd_status")
+    read(
+      &device, "\(folder)/\(name)", texts: ["state": \.state],
+      numbers: [
+        "version": \.version, "numa_node": \.numaNode, "max_work_queues_size": \.maxWorkQueuesSize,
+        "max_work_queues": \.maxWorkQueues, "max_groups": \.maxGroups, "max_engines": \.maxEngines,
+        "max_batch_size": \.maxBatchSize, "max_transfer_size": \.maxTransferSize,
+        // Before Linux 5.17 read buffers were called tokens.
+        "max_read_buffers": \.maxReadBuffers, "max_tokens": \.maxReadBuffers, "cmd_status": \.commandStatus,
+      ],
+      flags: ["pasid_enabled": \.pasidEnabled, "configurable": \.isConfigurable])
     // Numbers run over DSA and IAA together on one bus: dsa0, iax1. Its parts carry its number.
     let number = name.dropFirst(kind.rawValue.count)
     for part in names {
-      if part.hasPrefix("group\(number).") { device.groups.append(group(part, in: folder)) }
+      let path = "\(folder)/\(part)"
+      if part.hasPrefix("group\(number).") { device.groups.append(group(part, path)) }
       if part.hasPrefix("engine\(number).") {
-        device.engines.append(IdxdEngine(name: part, group: integer("\(folder)/\(part)", "group_id")))
+        var engine = IdxdEngine(name: part)
+        read(&engine, path, numbers: ["group_id": \.group])
+        device.engines.append(engine)
       }
-      if part.hasPrefix("wq\(number).") { device.workQueues.append(queue(part, of: device, in: folder)) }
+      if part.hasPrefix("wq\(number).") { device.workQueues.append(queue(part, of: device, path)) }
     }
     return device
   }
 
-  private mutating func group(_ name: String, in folder: String) -> IdxdGroup {
-    let path = "\(folder)/\(name)"
+  private mutating func group(_ name: String, _ path: String) -> IdxdGroup {
     var group = IdxdGroup(name: name)
-    group.readBuffersAllowed = integer(path, "read_buffers_allowed") ?? integer(path, "tokens_allowed")
-    group.readBuffersReserved = integer(path, "read_buffers_reserved") ?? integer(path, "tokens_reserved")
-    group.usesReadBufferLimit = flag(path, "use_read_buffer_limit") ?? flag(path, "use_token_limit")
-    group.trafficClassA = integer(path, "traffic_class_a")
-    group.trafficClassB = integer(path, "traffic_class_b")
+    read(
+      &group, path,
+      numbers: [
+        "read_buffers_allowed": \.readBuffersAllowed, "tokens_allowed": \.readBuffersAllowed,
+        "read_buffers_reserved": \.readBuffersReserved, "tokens_reserved": \.readBuffersReserved,
+        "traffic_class_a": \.trafficClassA, "traffic_class_b": \.trafficClassB,
+      ],
+      flags: ["use_read_buffer_limit": \.usesReadBufferLimit, "use_token_limit": \.usesReadBufferLimit])
     return group
   }
 
-  private mutating func queue(_ name: String, of device: IdxdDevice, in folder: String) -> IdxdWorkQueue {
-    let path = "\(folder)/\(name)"
+  private mutating func queue(_ name: String, of device: IdxdDevice, _ path: String) -> IdxdWorkQueue {
     var queue = IdxdWorkQueue(name: name, device: device.name)
-    if let mode = text(path, "mode") {
+    read(
+      &queue, path,
+      texts: ["state": \.state, "type": \.type, "name": \.label, "driver_name": \.driverName],
+      numbers: [
+        "group_id": \.group, "size": \.size, "threshold": \.threshold, "priority": \.priority,
+        "max_batch_size": \.maxBatchSize, "max_transfer_size": \.maxTransferSize, "clients": \.clients,
+      ],
+      flags: ["block_on_fault": \.blockOnFault, "ats_disable": \.atsDisabled, "prs_disable": \.prsDisabled])
+    if let mode = found({ root throws(Unreadable) in try root.text(path + "/mode") }) {
       queue.mode = IdxdWorkQueue.Mode(rawValue: mode)
       if queue.mode == nil { unread.append(Unreadable(path: path + "/mode", reason: "'\(mode)' is no mode")) }
     }
-    queue.state = text(path, "state")
-    queue.type = text(path, "type")
-    queue.label = text(path, "name").flatMap { $0.isEmpty ? nil : $0 }
-    queue.group = integer(path, "group_id")
-    queue.size = integer(path, "size")
-    queue.threshold = integer(path, "threshold")
-    queue.priority = integer(path, "priority")
-    queue.blockOnFault = flag(path, "block_on_fault")
-    queue.maxBatchSize = integer(path, "max_batch_size")
-    queue.maxTransferSize = integer(path, "max_transfer_size")
-    queue.driverName = text(path, "driver_name").flatMap { $0.isEmpty ? nil : $0 }
     queue.boundDriver = (try? FileManager.default.destinationOfSymbolicLink(atPath: root.path(path + "/driver")))
       .flatMap { $0.split(separator: "/").last.map(String.init) }
-    queue.clients = integer(path, "clients")
-    queue.occupancy = optionalInteger(path, "occupancy")
-    queue.atsDisabled = flag(path, "ats_disable")
-    queue.prsDisabled = flag(path, "prs_disable")
+    // Devices that cannot say answer with an error.
+    queue.occupancy = try? root.integer(path + "/occupancy")
     queue.node = node(of: name, kind: device.kind)
     return queue
+  }
+
+  // MARK: - Attributes
+
+  /// -1: no node, no group.
+  private static let numbers = -1...1 << 56
+
+  /// Reads the attributes of an object that are there into its fields; of several files for one field the first that says something counts.
+  private mutating func read<Object>(
+    _ object: inout Object, _ folder: String, texts: KeyValuePairs<String, WritableKeyPath<Object, String?>> = [:],
+    numbers: KeyValuePairs<String, WritableKeyPath<Object, Int?>> = [:],
+    flags: KeyValuePairs<String, WritableKeyPath<Object, Bool?>> = [:]
+  ) {
+    for (name, field) in texts where object[keyPath: field] == nil {
+      let text = found { root throws(Unreadable) in try root.text("\(folder)/\(name)") }
+      object[keyPath: field] = text?.isEmpty == true ? nil : text
+    }
+    for (name, field) in numbers where object[keyPath: field] == nil {
+      object[keyPath: field] = found { root throws(Unreadable) in
+        try root.integer("\(folder)/\(name)", in: Self.numbers)
+      }
+    }
+    for (name, field) in flags where object[keyPath: field] == nil {
+      object[keyPath: field] = found { root throws(Unreadable) in try root.integer("\(folder)/\(name)") != 0 }
+    }
+  }
+
+  /// What a reading gives. Which attributes there are depends on kernel and device: an absent one is no fault.
+  private mutating func found<T>(_ reading: (HostRoot) throws(Unreadable) -> T) -> T? {
+    do throws(Unreadable) { return try reading(root) } catch {
+      if !error.isAbsent { unread.append(error) }
+      return nil
+    }
   }
 
   // MARK: - Nodes
@@ -145,28 +172,4 @@ private struct IdxdReader {
       permissions: Int(status.st_mode & 0o777), isCharacterDevice: status.st_mode & S_IFMT == S_IFCHR,
       isOpenable: access(root.path(path), R_OK | W_OK) == 0)
   }
-
-  // MARK: - Attributes
-
-  /// Which attributes there are depends on kernel and device: an absent one is no fault.
-  private mutating func note(_ fault: Unreadable) { if !fault.isAbsent { unread.append(fault) } }
-
-  private mutating func text(_ folder: String, _ name: String) -> String? {
-    do throws(Unreadable) { return try root.text("\(folder)/\(name)") } catch {
-      note(error)
-      return nil
-    }
-  }
-
-  private mutating func integer(_ folder: String, _ name: String) -> Int? {
-    do throws(Unreadable) { return try root.integer("\(folder)/\(name)") } catch {
-      note(error)
-      return nil
-    }
-  }
-
-  /// Devices that cannot say answer with an error.
-  private func optionalInteger(_ folder: String, _ name: String) -> Int? { try? root.integer("\(folder)/\(name)") }
-
-  private mutating func flag(_ folder: String, _ name: String) -> Bool? { integer(folder, name).map { $0 != 0 } }
 }

@@ -75,14 +75,14 @@ public struct MemoryBudget: Sendable, Equatable {
   private static func group(_ root: HostRoot, _ folder: String, isV2: Bool) -> Group? {
     let path = folder + (isV2 ? "/memory.max" : "/memory.limit_in_bytes")
     // "max" is no number, and version 1 writes 2^63 less a page for none.
-    guard let limit = try? root.integer(path), limit < 1 << 62,
+    guard let limit = try? root.integer(path),
       let usage = try? root.integer(folder + (isV2 ? "/memory.current" : "/memory.usage_in_bytes"))
     else { return nil }
     let name = isV2 ? "inactive_file" : "total_inactive_file"
     var idle = 0
     for line in ((try? root.text(folder + "/memory.stat")) ?? "").split(separator: "\n") {
       let words = line.split(separator: " ")
-      if words.count == 2 && words[0] == name { idle = Int(words[1]) ?? 0 }
+      if words.count == 2 && words[0] == name { idle = max(0, Int(words[1]) ?? 0) }
     }
     return Group(path: path, limit: limit, available: max(0, limit - max(0, usage - idle)))
   }

@@ -60,12 +60,21 @@ public struct HostMemory: Sendable {
   /// Huge pages of 2 MiB that are missing in the pools for these requests, by node of this machine, ascending: what a
   /// `HugePageReservation` has to add.
   public func missingHugePages(for requests: [Request]) -> [HugePageReservation.Want] {
-    var needed: [Int: Int] = [:]
-    for request in requests where request.pages == .huge && request.bytes > 0 {
-      needed[place(of: request.node).host, default: 0] += (request.bytes - 1) / HostPages.hugeSize + 1
+    missingHugePages(forEach: [requests])
+  }
+
+  /// The same for requests that are taken and given back one list after the other: each node needs the most that one of them takes there.
+  public func missingHugePages(forEach lists: [[Request]]) -> [HugePageReservation.Want] {
+    var most: [Int: Int] = [:]
+    for requests in lists {
+      var needed: [Int: Int] = [:]
+      for request in requests where request.pages == .huge && request.bytes > 0 {
+        needed[place(of: request.node).host, default: 0] += (request.bytes - 1) / HostPages.hugeSize + 1
+      }
+      most.merge(needed) { max($0, $1) }
     }
     let pool = try? HugePagePool(.machine, pageSize: HostPages.hugeSize, nodes: nodes)
-    return needed.sorted { $0.key < $1.key }.compactMap { node, pages in
+    return most.sorted { $0.key < $1.key }.compactMap { node, pages in
       let missing = pages - (pool?.available(on: node) ?? 0)
       return missing > 0 ? HugePageReservation.Want(node: node, pages: missing) : nil
     }

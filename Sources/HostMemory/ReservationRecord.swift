@@ -116,10 +116,13 @@ struct ReservationRecord: Equatable {
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return "\(temporary): \(String(cString: strerror(errno)))" }
     let bytes = Array(text.utf8)
-    let isWritten = Foundation.write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+    var code: Int32 = 0
+    if Foundation.write(descriptor, bytes, bytes.count) != bytes.count || fsync(descriptor) != 0 { code = errno }
     close(descriptor)
-    guard isWritten, rename(temporary, path) == 0 else { return "\(path): \(String(cString: strerror(errno)))" }
-    return nil
+    if code == 0, rename(temporary, path) != 0 { code = errno }
+    guard code != 0 else { return nil }
+    unlink(temporary)
+    return "\(path): \(String(cString: strerror(code)))"
   }
 }
 

@@ -148,6 +148,12 @@ public final class HardwareQueue: HostPortal {
       + (path == .mapped ? "mapped" : "written")
   }
 
+  /// Why descriptors go by write(2), where they do.
+  public var retreat: String? {
+    guard case .written(let reason) = path else { return nil }
+    return "\(description.path): write(2) in place of its portal: \(reason)"
+  }
+
   public var retries: Int { retried.load(ordering: .relaxed) }
 
   /// errno of the last write(2) that failed; 0 for none.

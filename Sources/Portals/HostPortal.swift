@@ -7,6 +7,9 @@ public protocol HostPortal: Portal, Sendable {
   /// What it is, for reports: `software, dedicated, 32 entries`.
   var name: String { get }
 
+  /// What it does without, and why; nil where it is all that it should be. Whoever shows what it copied shows this.
+  var retreat: String? { get }
+
   /// Makes sure that nothing that was submitted here is carried out any more, and returns when that is so. Called when a record
   /// does not come in time; the portal may take nothing afterwards.
   func settle()
@@ -24,6 +27,7 @@ public protocol HostPortal: Portal, Sendable {
 
 extension HostPortal {
   public var sharesCPUs: Bool { false }
+  public var retreat: String? { nil }
   public func register(_ memory: UnsafeRawBufferPointer) {}
   public func unregister(_ memory: UnsafeRawBufferPointer) {}
 }

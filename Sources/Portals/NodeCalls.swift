@@ -1,5 +1,6 @@
 // The system calls on a queue's node and the instructions on its portal, as values: tests put others in their place.
 
+import CPlatform
 import CPortals
 import DSAFormat
 import Units
@@ -77,8 +78,8 @@ public struct PortalInstructions: Sendable {
 
   /// The processor's own.
   public static let processor = PortalInstructions(
-    canStore: pf_portal_instructions() & PF_HAS_MOVDIR64B.rawValue != 0,
-    canEnqueue: pf_portal_instructions() & PF_HAS_ENQCMD.rawValue != 0,
+    canStore: pf_portal_instructions() & PF_PROCESSOR_MOVDIR64B.rawValue != 0,
+    canEnqueue: pf_portal_instructions() & PF_PROCESSOR_ENQCMD.rawValue != 0,
     store: { portal, descriptor in
       withUnsafeBytes(of: descriptor) { if let bytes = $0.baseAddress { pf_store64_bytes(portal, bytes, 1) } }
     },
@@ -90,9 +91,9 @@ public struct PortalInstructions: Sendable {
   public static var found: String {
     let bits = pf_portal_instructions()
     var names: [String] = []
-    if bits & PF_HAS_MOVDIR64B.rawValue != 0 { names.append("MOVDIR64B") }
-    if bits & PF_HAS_ENQCMD.rawValue != 0 { names.append("ENQCMD") }
-    if bits & PF_HAS_WAITPKG.rawValue != 0 { names.append("WAITPKG") }
+    if bits & PF_PROCESSOR_MOVDIR64B.rawValue != 0 { names.append("MOVDIR64B") }
+    if bits & PF_PROCESSOR_ENQCMD.rawValue != 0 { names.append("ENQCMD") }
+    if bits & PF_PROCESSOR_WAITPKG.rawValue != 0 { names.append("WAITPKG") }
     return names.isEmpty ? "none" : names.joined(separator: " ")
   }
 }

@@ -35,18 +35,28 @@ struct BenchCalibrateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Memory on each node: larger than all caches together, twice over.", valueName: "size"))
   var arena = "512MiB"
 
+  @OptionGroup var reserve: ReserveOptions
+
   @Flag(name: .shortAndLong, help: "Show no progress.")
   var quiet = false
 
   func run() throws {
+    // Measuring takes a minute: what cannot be written is said before.
     let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw Failure(message: "\(output): the folder \(folder) does not exist or cannot be written", status: .failure)
     }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: output, isDirectory: &isFolder), isFolder.boolValue {
+      throw Failure(message: "\(output): is a folder; name a file in it", status: .failure)
+    }
     let bar = ProgressBar("calibrate", isQuiet: quiet)
     let plan = MachineCalibration.Plan(rounds: quick ? 3 : 9, arena: try BenchCopyCommand.arenaSize(arena))
-    let calibration = try MachineCalibration.measure(plan) { done, total in
-      bar.show(done, of: total, "\(done) of \(total) steps")
+    let memory = HostMemory()
+    let calibration = try reserve.withReservation(forEach: plan.requests(of: memory), of: memory) {
+      try MachineCalibration.measure(plan, of: memory) { done, total in
+        bar.show(done, of: total, "\(done) of \(total) steps")
+      }
     }
     bar.end()
     let command = (["pageferry"] + CommandLine.arguments.dropFirst()).joined(separator: " ")

@@ -31,6 +31,7 @@ struct BenchCopyCommand: ParsableCommand {
         pageferry bench copy --list-engines
         pageferry bench copy --list 2h,100b --engines memcpy,avx512-nt-by4,mt:2:bytes --caches cold
         pageferry bench copy --orders 0,9 --rounds 50 --json
+        sudo pageferry bench copy --quick --reserve
 
       Exit status: 0; 1 when a copy was wrong or memory could not be had; 2 for arguments that cannot be.
       """)
@@ -74,6 +75,8 @@ struct BenchCopyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Size of each arena, 2 MiB at least; four are taken.", valueName: "size"))
   var arena = "64MiB"
 
+  @OptionGroup var reserve: ReserveOptions
+
   @Flag(help: "Print all rows as JSON; units are in the keys.")
   var json = false
 
@@ -85,6 +88,7 @@ struct BenchCopyCommand: ParsableCommand {
 
   func validate() throws {
     if json && csv { throw ValidationError("--json and --csv exclude each other") }
+    if reserve.reserve && listEngines { throw ValidationError("--reserve: --list-engines takes no memory") }
     if let rounds, !(1...10_000).contains(rounds) { throw ValidationError("--rounds is 1 to 10000") }
     if !["cold", "hot", "both"].contains(caches) { throw ValidationError("--caches is cold, hot or both") }
     if !(0...1023).contains(from) { throw ValidationError("--from is a node, 0 to 1023") }
@@ -102,9 +106,14 @@ struct BenchCopyCommand: ParsableCommand {
     if listEngines { return try Console.out(json ? Self.value(catalog).text : catalog.text) }
     let plan = try plan(catalog, cpus)
     let bar = ProgressBar("bench", isQuiet: quiet)
-    let result = try CopyBenchmark.run(plan) { done, total in bar.show(done, of: total, "\(done) of \(total) turns") }
+    let result = try reserve.withReservation(forEach: plan.requests) {
+      try CopyBenchmark.run(plan) { done, total in bar.show(done, of: total, "\(done) of \(total) turns") }
+    }
     bar.end()
-    if csv { return try Console.out(result.csv) }
+    if csv {
+      for remark in result.remarks { Console.error("note: \(remark)") }
+      return try Console.out(result.csv)
+    }
     try Console.out(json ? Self.value(result).text : result.text)
   }
 

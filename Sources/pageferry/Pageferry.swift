@@ -98,6 +98,8 @@ struct Pageferry: ParsableCommand {
         return complain(error.message, .failure)
       }
     }
+    // An error that is not the parser's: a device, a thread, a system call.
+    guard Pageferry.exitCode(for: error) == .validationFailure else { return complain("\(error)", .failure) }
     let usage = Pageferry.fullMessage(for: error).split(separator: "\n").first { $0.hasPrefix("Usage:") }
     Console.error(Pageferry.message(for: error))
     if let usage { Console.plain("\(usage)\n  See '--help' of the command for more information.\n") }

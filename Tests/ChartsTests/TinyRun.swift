@@ -76,11 +76,15 @@ enum TinyRun {
     return try RunFiles(result, inputs: inputs).write(to: directory, wallSeconds: .zero)
   }
 
-  /// A folder that is gone afterwards.
+  /// A folder that is gone afterwards. A browser's helpers may outlive it, and write once more while the folder is emptied.
   static func withFolder<T>(_ body: (String) throws -> T) throws -> T {
     let folder = NSTemporaryDirectory() + "pageferry-charts-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    defer {
+      for _ in 0..<100 where FileManager.default.fileExists(atPath: folder) {
+        do { try FileManager.default.removeItem(atPath: folder) } catch { usleep(50_000) }
+      }
+    }
     return try body(folder)
   }
 }

@@ -22,6 +22,9 @@ import Testing
     let csv = try Command.run(small + ["--orders", "0", "--caches", "hot", "--csv"])
     #expect(csv.out.hasPrefix("from_node,to_node,caches,subject,engine,"))
     #expect(csv.out.split(separator: "\n").count == rows.count + 1)
+    // What a row cannot say.
+    #expect(csv.error.isEmpty == (value["notes"] as? [String])?.isEmpty, "\(csv.error)")
+    #expect(csv.error.split(separator: "\n").allSatisfy { $0.hasPrefix("pageferry: note: ") })
   }
 
   @Test func `engines are listed with what would enable them`() throws {
@@ -41,7 +44,7 @@ import Testing
     (["--list", "9h", "--arena", "16MiB"], "list 9h needs 18874368 bytes of 2 MiB pages"),
     (["--orders", "10"], "orders"), (["--caches", "warm"], "cold, hot or both"), (["--rounds", "0"], "1 to 10000"),
     (["--arena", "1"], "2 MiB to 1 TiB"), (["--arena", "64MB"], "MiB"), (["--json", "--csv"], "exclude each other"),
-    (["--to", "4000"], "to"),
+    (["--to", "4000"], "to"), (["--list-engines", "--reserve"], "takes no memory"),
   ])
   func `wrong arguments are refused`(_ arguments: [String], _ words: String) throws {
     let outcome = try Command.run(["bench", "copy", "--rounds", "1", "--caches", "hot"] + arguments)
@@ -60,6 +63,8 @@ import Testing
       #expect(check.status == 0 && check.error == "")
       let nowhere = try Command.run("bench", "calibrate", "--quick", "-o", folder + "/none/here.conf")
       #expect(nowhere.status == 1 && nowhere.error.contains("does not exist or cannot be written"))
+      let taken = try Command.run("bench", "calibrate", "--quick", "-o", folder)
+      #expect(taken.status == 1 && taken.error == "pageferry: \(folder): is a folder; name a file in it\n")
     }
   }
 }

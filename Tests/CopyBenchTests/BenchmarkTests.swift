@@ -115,6 +115,17 @@ private final class MeddlingEngine: CopyEngine {
     #expect(throws: CopyBenchError.self) { try CopyBenchmark.run(Self.plan([flipping], [.list("L", list)], rounds: 1)) }
   }
 
+  /// Threads of a device must not be where the measuring thread is bound to.
+  @Test func enginesStartTheirThreadsOnAllCPUs() throws {
+    let seen = Mutex<[Int]>([])
+    let offer = EngineOffer(name: "test", words: "a test's", threads: 1) {
+      seen.withLock { $0 = CPUBinding.allowed }
+      return SerialEngine(.memcpy)
+    }
+    _ = try CopyBenchmark.run(Self.plan([offer], [], rounds: 1))
+    #expect(seen.withLock { $0 } == Self.cpus && CPUBinding.allowed == Self.cpus)
+  }
+
   @Test func anEngineThatCopiesNothingIsCaught() {
     let idle = Self.offer { IdleEngine() }
     #expect(throws: CopyBenchError.wrongCopy(engine: "test", list: "stream", item: 0, offset: 0)) {

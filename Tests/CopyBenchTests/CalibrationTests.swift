@@ -1,5 +1,6 @@
 import CCopyKernels
 import CopyKernels
+import Host
 import Testing
 import Units
 
@@ -33,10 +34,25 @@ import Units
     let text = calibration.preset(CalibrationProvenance(version: "1", command: "pageferry bench calibrate -o x"))
     #expect(text.contains("# Command: pageferry bench calibrate -o x\n"))
     #expect(text.contains("# \(node.latency.description)\n"))
+    #expect(text.contains("# Memory: node 0: 4MiB in "))
     let knobs = text.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").first }
     #expect(knobs.contains("hw.node0.read_latency") && knobs.contains("cost.copy_bandwidth"))
     #expect(knobs.contains { $0.hasPrefix("hw.node1.") } == (calibration.nodes.count > 1))
     #expect(text.contains("keep their defaults") == (calibration.nodes.count == 1))
+  }
+
+  @Test func whatCannotBeTrueOfTheMachineIsSaid() {
+    let caches = [
+      HostCPU.Cache(level: 1, type: "Data", size: 32 << 10, sharedBy: 1),
+      .init(level: 1, type: "Instruction", size: 1 << 30, sharedBy: 1),
+      .init(level: 3, type: "Unified", size: 32 << 20, sharedBy: 4),
+    ]
+    func doubts(_ arena: Int, cpus: Int) -> [String] {
+      MachineCalibration.doubts(.init(arena: arena, cpus: Array(0..<cpus)), caches)
+    }
+    #expect(doubts(72 << 20, cpus: 4) == [])
+    #expect(doubts(64 << 20, cpus: 4).first?.hasPrefix("half an arena is 32MiB and the caches are 32") == true)
+    #expect(doubts(1 << 30, cpus: 32) == [] && doubts(2 << 30, cpus: 33).first?.hasPrefix("32 of 33 CPUs") == true)
   }
 
   @Test func linesSayMedianCountAndSpread() {

@@ -1,5 +1,6 @@
 // Engines of DSA in the catalogue, and what they copy.
 import CopyKernels
+import Foundation
 import Host
 import PageCopy
 import Portals
@@ -39,6 +40,24 @@ import Testing
     #expect(throws: CopyBenchError.self) { try offer.open() }
     let queue = HardwareQueueDescription(path: "/nowhere/wq0.0", isDedicated: true, entries: 16)
     #expect(throws: HardwareQueueError.self) { try PortalOffers.hardware([queue]).open() }
+  }
+
+  /// A queue that takes descriptors by write(2) alone, as one without CAP_SYS_RAWIO does.
+  @Test func `an engine says which queue is not mapped`() throws {
+    var calls = NodeCalls.system
+    calls.open = { _ in 1000 }
+    calls.close = { _ in }
+    calls.map = { _, error in
+      error = EPERM
+      return nil
+    }
+    let description = HardwareQueueDescription(path: "/dev/dsa/wq0.0", isDedicated: true, entries: 16)
+    let queue = try HardwareQueue.open(description, calls: calls)
+    let engine = PortalEngine(try HostChannels([queue], knobs: .host(channels: 1)))
+    #expect(engine.remarks.count == 1)
+    #expect(engine.remarks.first?.hasPrefix("/dev/dsa/wq0.0: write(2) in place of its portal: mmap needs") == true)
+    let device = try SoftwareDevice(.software(channels: 2))
+    #expect(PortalEngine(try HostChannels(device.portals, knobs: .host(channels: 2))).remarks == [])
   }
 
   @Test func `queues of sysfs are queues if a process can open them`() {

@@ -3,8 +3,7 @@
 
 import Foundation
 import Testing
-
-@testable import Validation
+import Validation
 
 private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
   .deletingLastPathComponent().path
@@ -40,6 +39,7 @@ private let shared: String? = {
   }
 
   @Test func aFolderWithoutRunsIsATypedError() {
-    #expect(throws: ReferenceError.self) { try ReferenceFolder(path: "/nonexistent") }
+    var fidelity = Fidelity(machines: root + "/sysctl/machines")
+    #expect(throws: ReferenceError.self) { _ = try fidelity.page(upstream: "/nonexistent", tpp: nil) }
   }
 }

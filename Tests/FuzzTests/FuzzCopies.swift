@@ -12,27 +12,12 @@ struct FuzzCopies {
 
   private static let package = String(#filePath.dropLast("/Tests/FuzzTests/FuzzCopies.swift".count))
 
-  /// Configurations, and the kernel's work queues of each.
-  private static let configurations = [
-    ("default", 8), ("1-device.conf", 1), ("2-priorities.conf", 2), ("8-devices.conf", 8), (small(1), 2), (small(3), 2),
-    (small(16), 2),
+  /// Configurations (nil is the machine's own), and the kernel's work queues of each. Those beside this file have queues of few entries.
+  private static let configurations: [(file: String?, queues: Int)] = [
+    (nil, 8), ("sysctl/dsa/1-device.conf", 1), ("sysctl/dsa/2-priorities.conf", 2), ("sysctl/dsa/8-devices.conf", 8),
+    ("Tests/FuzzTests/dsa/entries-1.conf", 2), ("Tests/FuzzTests/dsa/entries-3.conf", 2),
+    ("Tests/FuzzTests/dsa/entries-16.conf", 2),
   ]
-
-  /// A file with two devices whose queues have few entries.
-  private static func small(_ entries: Int) -> String {
-    let devices = (0..<2).map { device in
-      """
-      {"dev": "dsa\(device)", "groups": [{"dev": "group\(device).0", "read_buffers_allowed": 96, "grouped_workqueues": [
-        {"dev": "wq\(device).0", "mode": "dedicated", "size": \(entries), "group_id": 0, "priority": 10, "block_on_fault": 0,
-         "max_batch_size": 128, "max_transfer_size": 2097152,
-         "type": "kernel", "driver_name": "dmaengine", "name": "fuzz"}],
-        "grouped_engines": [{"dev": "engine\(device).0", "group_id": 0}]}]}
-      """
-    }
-    let path = NSTemporaryDirectory() + "/pageferry-fuzz-\(getpid())-\(entries).conf"
-    try? Data("[\(devices.joined(separator: ",\n"))]\n".utf8).write(to: URL(fileURLWithPath: path))
-    return path
-  }
 
   init(seed: UInt64) {
     random = SplitMix64(seed: seed &+ 0x636F_7079)
@@ -51,8 +36,7 @@ struct FuzzCopies {
   private mutating func makeDevices() {
     hasDSA = true
     let (file, queues) = one(of: Self.configurations)
-    let path = file == "default" ? nil : file.hasPrefix("/") ? file : "\(Self.package)/sysctl/dsa/\(file)"
-    if let path { writes.append("hw.dsa.config=\(path)") }
+    if let file { writes.append("hw.dsa.config=\(Self.package)/\(file)") }
     let least = chance(50) ? queues : 1
     writes.append("vm.limit_chans=\(least + random.below(queues - least + 1))")
     writes.append("vm.dsa_copy_threshold=\(one(of: [-1, 1, 2, 12, 16, 512]))")

@@ -94,6 +94,11 @@ extension RealMemory {
         .init(node: 0, bytes: 1 << 30, pages: .base),
       ])
       #expect(wants == [.init(node: memory.nodes[0], pages: 3)])
+      let after = memory.missingHugePages(forEach: [
+        [.init(node: 0, bytes: (free + 1) << 21, pages: .huge)], [],
+        [.init(node: 0, bytes: free << 21, pages: .huge), .init(node: 0, bytes: 7 << 21, pages: .huge)],
+      ])
+      #expect(after == [.init(node: memory.nodes[0], pages: 7)])
     }
   }
 }

@@ -1,5 +1,6 @@
 // What is written down of a reservation.
 
+import Foundation
 import Testing
 
 @testable import HostMemory
@@ -22,6 +23,17 @@ struct RecordTests {
       guard let cut = ReservationRecord(String(text.prefix(count))) else { continue }
       #expect(cut.owner == RecordTests.record.owner && cut.changes.count < 3)
     }
+  }
+
+  @Test func `a record that cannot be written leaves nothing behind`() throws {
+    let folder = NSTemporaryDirectory() + "pageferry-record-\(UUID().uuidString)"
+    #expect(RecordTests.record.write(to: folder)?.hasSuffix(".tmp: No such file or directory") == true)
+    // A folder stands where the record is to go.
+    let path = "\(folder)/\(RecordTests.record.fileName)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(RecordTests.record.write(to: folder) == "\(path): Is a directory")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [RecordTests.record.fileName])
   }
 
   @Test func `a process is told apart from a later one with its number`() {

@@ -7,8 +7,9 @@ import Testing
 
 @testable import HostMemory
 
-/// The built command, beside the test bundle.
+/// The built command: what PAGEFERRY names (`make sanitize` does), else beside the test bundle.
 private let pageferry: String = {
+  if let named = ProcessInfo.processInfo.environment["PAGEFERRY"] { return URL(fileURLWithPath: named).path }
   let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
   return (own as NSString).deletingLastPathComponent + "/pageferry"
 }()
@@ -208,6 +209,23 @@ extension RealMemory {
       #expect(pool.comes(to: before + 3))
       holder.end(by: SIGKILL)
       #expect(pool.comes(to: before))
+    }
+
+    @Test func `a measurement adds what it lacks, and takes it out again`() throws {
+      let pool = try Pool(pages: nil)
+      let before = try pool.pages
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: pageferry)
+      process.arguments = "bench copy --reserve --arena 2MiB --rounds 1 --to 1 --orders 9 --caches hot --engines memcpy"
+        .split(separator: " ").map(String.init)
+      let output = Pipe()
+      process.standardOutput = output
+      try process.run()
+      let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0 && text.contains("node 0: 2MiB in 2 MiB pages of hugetlbfs, "))
+      #expect(!text.contains("instead of 2 MiB pages of hugetlbfs"), "\(text)")
+      #expect(try pool.pages == before)
     }
 
     @Test func `an arena on reserved pages lies on hugetlbfs, and the pool is as before`() throws {

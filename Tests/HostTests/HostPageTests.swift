@@ -18,6 +18,36 @@ struct HostPageTests {
     #expect(!host.unread.isEmpty)
   }
 
+  /// Sums and differences of what a file says must not overflow.
+  @Test func `numbers without sense are not read`() throws {
+    let host = try FakeRoot.with(
+      """
+      proc/self/cgroup = 0::/box
+      sys/fs/cgroup/box/memory.max = 1048576
+      sys/fs/cgroup/box/memory.current = 1024
+      sys/fs/cgroup/box/memory.stat = inactive_file -9223372036854775808
+      sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages = -9223372036854775808
+      sys/bus/dsa/devices/dsa0/state = enabled
+      sys/bus/dsa/devices/dsa0/numa_node = -1
+      sys/bus/dsa/devices/engine0.0/group_id = 0
+      sys/bus/dsa/devices/wq0.0/mode = shared
+      sys/bus/dsa/devices/wq0.0/size = -9223372036854775808
+      sys/bus/dsa/devices/wq0.0/threshold = 0
+      sys/bus/dsa/devices/wq0.0/group_id = 0
+      sys/bus/dsa/devices/wq0.0/max_transfer_size = 9223372036854775807
+      """
+    ) { HostInventory($0) }
+    #expect(HostPage.text(host).contains("wq0.0: state not known, shared"))
+    #expect(host.budget.group?.available == 1_047_552)
+    #expect(host.accelerators.idxd.devices.first?.numaNode == -1)
+    let refused = host.unread.filter { $0.reason.hasSuffix("is out of range") }.map(\.path)
+    #expect(
+      refused == [
+        "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "/sys/bus/dsa/devices/wq0.0/size",
+        "/sys/bus/dsa/devices/wq0.0/max_transfer_size",
+      ])
+  }
+
   @Test func `this machine can be read`() {
     let host = HostInventory()
     #expect(!host.nodes.isEmpty && host.cpu.cpus > 0 && host.accelerators.library != nil)

@@ -34,9 +34,9 @@ private let three = """
 /// One task that fills more than the fast node, once.
 private let fill = "name: fill\nregions: {A: {size: 24M}}\ntasks: [{phases: [{access: A, write_every: 1, rounds: 2}]}]"
 
-/// A device file with queues of few entries.
-private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
-  let path = NSTemporaryDirectory() + "/pageferry-copy-runs-\(getpid())-\(entries)-\(batch).conf"
+/// Hands on a device file with queues of few entries, which is gone afterwards.
+private func withSmallQueues<T>(_ entries: Int, batch: Int = 128, _ body: (String) throws -> T) throws -> T {
+  let path = NSTemporaryDirectory() + "/pageferry-copy-runs-\(UUID().uuidString).conf"
   let text = """
     [{"dev": "dsa0", "groups": [{"dev": "group0.0", "read_buffers_allowed": 96, "grouped_workqueues": [
       {"dev": "wq0.0", "mode": "dedicated", "size": \(entries), "group_id": 0, "priority": 10, "block_on_fault": 0,
@@ -44,7 +44,8 @@ private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
       "grouped_engines": [{"dev": "engine0.0", "group_id": 0}]}]}]
     """
   try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-  return path
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  return try body(path)
 }
 
 @Suite struct CopyRunTests {
@@ -119,12 +120,14 @@ private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
 
   @Test(arguments: [1, 2], [0, 1])
   func `queues of few entries that copies of several CPUs share`(_ entries: Int, _ isAsync: Int) throws {
-    let result = try simulate(
-      three,
-      tpp + huge + [
-        "hw.cpus=3", "hw.dsa.config=\(smallQueues(entries))", "vm.limit_chans=1", "vm.dsa_async_mode=\(isAsync)",
-        "vm.dsa_copy_threshold=1", "cost.copy_bandwidth=1GB/s",
-      ] + dsa)
+    let result = try withSmallQueues(entries) { path in
+      try simulate(
+        three,
+        tpp + huge + [
+          "hw.cpus=3", "hw.dsa.config=\(path)", "vm.limit_chans=1", "vm.dsa_async_mode=\(isAsync)",
+          "vm.dsa_copy_threshold=1", "cost.copy_bandwidth=1GB/s",
+        ] + dsa)
+    }
     #expect(result.copy.timer.timeouts == 0 && result.copy.devices.allSatisfy { $0.dropped == 0 })
     #expect(result.copy.use(of: .dsa).bytes > 1 << 20)
     // A wait for entries is a sleep, too.
@@ -132,8 +135,11 @@ private func smallQueues(_ entries: Int, batch: Int = 128) throws -> String {
   }
 
   @Test func `queues that take too little are refused`() throws {
-    let settings = try tpp + ["hw.dsa.config=\(smallQueues(16, batch: 8))", "vm.limit_chans=1"] + dsa
-    let error = #expect(throws: KnobError.self) { try simulate(fill, settings) }
+    let error = try withSmallQueues(16, batch: 8) { path in
+      #expect(throws: KnobError.self) {
+        try simulate(fill, tpp + ["hw.dsa.config=\(path)", "vm.limit_chans=1"] + dsa)
+      }
+    }
     #expect(
       error?.description.hasSuffix(
         "wq0.0 takes batches of 8 at most, and a list's have up to 128; write a max_batch_size of 128 or more") == true)

@@ -19,29 +19,6 @@ struct PF_SENDABLE pf_copy_piece {
   size_t bytes;
 };
 
-/// What this CPU, and the operating system on it, have. A bit is set only when the CPU says so in cpuid.
-enum pf_copy_feature {
-  /// The processor is an x86-64.
-  PF_COPY_X86_64 = 1 << 0,
-  /// Fast `rep movsb` (cpuid 7.0 EBX bit 9).
-  PF_COPY_ERMS = 1 << 1,
-  /// AVX2 (cpuid 7.0 EBX bit 5).
-  PF_COPY_AVX2 = 1 << 2,
-  /// AVX-512F (cpuid 7.0 EBX bit 16).
-  PF_COPY_AVX512F = 1 << 3,
-  /// MOVDIR64B (cpuid 7.0 ECX bit 28).
-  PF_COPY_MOVDIR64B = 1 << 4,
-  /// The operating system keeps YMM registers (XCR0 bits 1 and 2).
-  PF_COPY_OS_YMM = 1 << 5,
-  /// The operating system keeps ZMM and mask registers (XCR0 bits 5 to 7).
-  PF_COPY_OS_ZMM = 1 << 6,
-  /// The vendor is Intel.
-  PF_COPY_INTEL = 1 << 7,
-};
-
-/// Bits of `pf_copy_feature`.
-uint32_t pf_copy_features(void);
-
 /// The kernels. `BY4` copies 4 KiB of four pages side by side and asks for the next four meanwhile; `NT` stores past the caches.
 enum pf_copy_kernel {
   PF_COPY_BY_MEMCPY = 0,
@@ -57,7 +34,7 @@ enum pf_copy_kernel {
 };
 
 /// Copies all pieces; stores past the caches are fenced before it returns. Any alignment and any size are right; whole pages
-/// are fast. A kernel must be one that the features allow: an unknown one copies nothing and answers 0.
+/// are fast. A kernel must be one that the processor's features allow: an unknown one copies nothing and answers 0.
 int pf_copy_list(enum pf_copy_kernel kernel, const struct pf_copy_piece *pieces, size_t count);
 
 /// Makes each line of `bytes` point to another, so that all are visited before one is again; in random order by the seed.

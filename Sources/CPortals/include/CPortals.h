@@ -7,17 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Instructions of this processor, as bits.
-///
-/// Source: Intel SDM volume 2, CPUID leaf 7: ECX bit 28 MOVDIR64B, bit 29 ENQCMD, bit 5 WAITPKG.
-enum pf_portal_instructions {
-  PF_HAS_MOVDIR64B = 1,
-  PF_HAS_ENQCMD = 2,
-  PF_HAS_WAITPKG = 4,
-};
-
-/// What this processor has. A build under ThreadSanitizer has no MOVDIR64B: the sanitizer does not see its stores.
-unsigned pf_portal_instructions(void);
+/// What this processor has, as bits of `pf_processor_feature`. A build under ThreadSanitizer has no MOVDIR64B: the sanitizer does not
+/// see its stores.
+uint32_t pf_portal_instructions(void);
 
 /// Writes 64 bytes to an address that is a multiple of 64, after everything written before: one MOVDIR64B when `direct` is not
 /// zero and the processor has it. Otherwise eight stores, the first 8 bytes last: who finds them not zero finds the rest.

@@ -22,11 +22,12 @@ final class ValgrindRun {
     bytes = ByteInput(pipe: pipe.takeReadEnd(), name: "valgrind's output", hasEnded: process.hasEnded)
   }
 
-  /// Starts it. `outputOption` is the tool's for the descriptor that it writes to.
+  /// Starts it. `outputOption` is the tool's for the descriptor that it writes to. Nobody debugs it: a gdbserver would leave its pipes in
+  /// /tmp when valgrind is killed.
   func start(_ options: [String], writingTo outputOption: String) throws(TraceError) {
     let end = pipe.writeEnd
-    try process.start(
-      valgrind.path, ["valgrind"] + options + ["\(outputOption)=\(end)", "--"] + command, descriptors: [(end, end)])
+    let words = ["valgrind", "--vgdb=no"] + options + ["\(outputOption)=\(end)", "--"] + command
+    try process.start(valgrind.path, words, descriptors: [(end, end)])
     pipe.closeWriteEnd()
   }
 
