@@ -128,7 +128,7 @@ public struct Fidelity {
         counters: [
           "thp_fault_alloc", "thp_fault_fallback", "compact_stall", "compact_success", "compact_isolated",
           "compact_daemon_wake", "pgdemote_kswapd", "pgmigrate_success", "numa_huge_pte_updates",
-          "numa_pages_migrated", "window",
+          "numa_hint_faults", "numa_pages_migrated", "window",
         ])
     }
   }
