@@ -55,8 +55,9 @@ public enum FrameFlags {
 
   static let orderShift: UInt32 = 4
   static let orderMask: UInt32 = 0xF << 4
-  static let typeShift: UInt32 = 8
-  static let typeMask: UInt32 = 0x3 << 8
+  /// The `MigrateType` of the list that a free block is on.
+  public static let typeShift: UInt32 = 8
+  public static let typeMask: UInt32 = 0x3 << 8
   static let zoneShift: UInt32 = 10
   static let zoneMask: UInt32 = 0x3F << 10
   /// On an LRU list (PG_lru).

@@ -1,8 +1,7 @@
 // What must hold of the memory of a small machine beyond its own checks, which leave the insides of blocks alone: a terabyte's would
 // have to be touched for it.
+import MemoryModel
 import Units
-
-@testable import MemoryModel
 
 /// Faults in words: frames that are in two places or in none, free blocks that are not what their list says, blocks that are not one
 /// piece.
@@ -46,12 +45,14 @@ func blockFaults(of memory: Memory) -> [String] {
       pfn += size
     }
     require(pages == zone.managed, "zone \(index): \(pages) frames, \(zone.managed) managed")
-    for list in counted.indices {
-      require(
-        counted[list] == zone.freeLists[list].count,
-        "zone \(index), list \(list): \(counted[list]) free blocks, counted \(zone.freeLists[list].count)")
-    }
     let inBlocks = memory.freeAreas()[index]
+    for list in counted.indices {
+      let (order, type) = list.quotientAndRemainder(dividingBy: MigrateType.allCases.count)
+      let listed = inBlocks.blocks[type][order]
+      require(
+        counted[list] == listed,
+        "zone \(index), order \(order), type \(type): \(counted[list]) free blocks, the list counts \(listed)")
+    }
     require(
       zone.freeInBlocks == (Page.hugeOrder...Memory.maxOrder).reduce(0) { $0 + inBlocks.count(order: $1) << $1 },
       "zone \(index): \(zone.freeInBlocks) free pages in whole pageblocks")
