@@ -1,10 +1,8 @@
-// Waiting for a word, first awake and then asleep, and CPUs of a thread.
+// Waiting for a word, first awake and then asleep.
 #define _GNU_SOURCE
 #include "CCopyKernels.h"
 
-#include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,25 +40,3 @@ void pf_gate_advance(struct pf_gate *gate) {
 uint32_t pf_count_down(uint32_t *count) { return __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL); }
 
 void pf_count_set(uint32_t *count, uint32_t value) { __atomic_store_n(count, value, __ATOMIC_RELEASE); }
-
-int pf_allow_cpus(const int *cpus, int count) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (int i = 0; i < count; i++)
-    if (cpus[i] >= 0 && cpus[i] < CPU_SETSIZE) CPU_SET(cpus[i], &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
-}
-
-int pf_bind_to_cpu(int cpu) { return cpu < 0 || cpu >= CPU_SETSIZE ? EINVAL : pf_allow_cpus(&cpu, 1); }
-
-int pf_allowed_cpus(int *cpus, int room) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
-  int count = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-    if (!CPU_ISSET(cpu, &set)) continue;
-    if (count < room) cpus[count] = cpu;
-    count++;
-  }
-  return count;
-}

@@ -5,8 +5,6 @@
 #include "Processor.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -135,19 +133,6 @@ void pf_timed_pause(uint64_t cycles) {
 #endif
   (void)cycles;
   pf_pause();
-}
-
-int pf_bind_thread(unsigned long thread, int cpu) {
-  if (cpu < 0 || cpu >= CPU_SETSIZE) return EINVAL;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  return pthread_setaffinity_np((pthread_t)thread, sizeof set, &set);
-}
-
-int pf_allowed_cpu_count(void) {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 int pf_resident(uintptr_t address, size_t length, unsigned char *resident) {

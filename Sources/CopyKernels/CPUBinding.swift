@@ -1,6 +1,6 @@
 // On which CPUs a thread may run.
 
-import CCopyKernels
+import CPlatform
 
 #if canImport(Glibc)
   import Glibc

@@ -3,6 +3,7 @@
 // The caller is worker 0, as in OpenMP: a pool of n has n - 1 threads of its own.
 
 import CCopyKernels
+import CPlatform
 import PageCopy
 
 #if canImport(Glibc)
@@ -189,7 +190,7 @@ private final class SharedWork: @unchecked Sendable {
 
   /// A thread's life.
   func work(_ number: Int, cpu: Int) {
-    refusals[number] = pf_bind_to_cpu(Int32(clamping: cpu))
+    refusals[number] = pf_bind_thread(pthread_self(), Int32(clamping: cpu))
     finish()
     var seen: UInt32 = 0
     while true {

@@ -1,6 +1,6 @@
 // A mutex and a thread of the machine.
 
-import CPortals
+import CPlatform
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,6 @@
 // A DSA of threads: queues, groups, engines and records as a device has them, on real memory and without its speed.
 
+import CPlatform
 import CPortals
 import DSAFormat
 import DSAModel
@@ -46,7 +47,7 @@ public final class SoftwareDevice: Sendable {
 
   /// Whether engines and a thread that waits for them have fewer CPUs than they are.
   private static func isCrowded(engines: Int, cpus: [Int]) -> Bool {
-    let free = cpus.isEmpty ? Int(pf_allowed_cpu_count()) - 1 : Set(cpus).count
+    let free = cpus.isEmpty ? max(Int(pf_allowed_cpus(nil, 0)), 1) - 1 : Set(cpus).count
     return engines > free
   }
 

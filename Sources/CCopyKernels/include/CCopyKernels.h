@@ -88,13 +88,4 @@ uint32_t pf_count_down(uint32_t *count);
 /// Sets the count before others are let at it.
 void pf_count_set(uint32_t *count, uint32_t value);
 
-/// Binds the calling thread to one CPU: 0, or an errno.
-int pf_bind_to_cpu(int cpu);
-
-/// The CPUs that the calling thread may run on, ascending, at most `room` of them; how many there are.
-int pf_allowed_cpus(int *cpus, int room);
-
-/// Allows the calling thread the given CPUs: 0, or an errno.
-int pf_allow_cpus(const int *cpus, int count);
-
 #endif

@@ -2,6 +2,7 @@
 #ifndef PAGEFERRY_CPLATFORM_H
 #define PAGEFERRY_CPLATFORM_H
 
+#include "Affinity.h"
 #include "Columns.h"
 #include "Processor.h"
 

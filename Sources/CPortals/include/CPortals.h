@@ -48,12 +48,6 @@ void pf_store_fence(void);
 /// A full barrier between earlier stores and later loads.
 void pf_full_fence(void);
 
-/// Allows a thread one CPU alone, by the kernel's number: 0, or an errno. `thread` is a pthread_t.
-int pf_bind_thread(unsigned long thread, int cpu);
-
-/// CPUs that the calling thread may run on, as their number; 1 when the kernel does not say.
-int pf_allowed_cpu_count(void);
-
 /// mincore(2) over whole pages: 0, or errno. `resident` gets a byte a page.
 int pf_resident(uintptr_t address, size_t length, unsigned char *resident);
 
