@@ -51,10 +51,10 @@ struct EngineCounts {
     if opcode != .batch { bytesCompleted += Int(record.bytesCompleted) }
   }
 
-  /// Members of batches that are memmoves, done whole, with a record each.
-  mutating func countPlain(_ members: Int, bytes: Int) {
+  /// Memmoves done whole, with a record each.
+  mutating func countPlain(_ members: Int, bytes: Int, fromBatch: Int) {
     memmoves += members
-    fromBatch += members
+    self.fromBatch += fromBatch
     readingSource1 += members
     writingDestination += members
     bytesRead += bytes

@@ -10,10 +10,36 @@ extension SoftwareEngine {
   private static let plainMemmove = Descriptor(.memmove, flags: [.recordAddressValid, .requestRecord]).flagsAndOpcode
 
   /// Registered memory that operands of one kind were in last.
-  private struct Near {
+  struct Near {
     var source = RegisteredMemory.Range.none
     var destination = RegisteredMemory.Range.none
     var record = RegisteredMemory.Range.none
+  }
+
+  /// The end of a long copy, for which the next descriptor is looked up first. Uncalibrated: long enough for memory to answer, short
+  /// enough for its lines to stay.
+  private static let tail = 8192
+
+  /// Carries out a memmove by itself, as `execute` and `end` would, if it needs no more than a copy and a record.
+  func plainCopy(_ work: SoftwareGroup.Work) -> Bool {
+    let descriptor = work.descriptor
+    if core.injectsPageFaults { return false }
+    guard isPlain(descriptor, most: UInt32(clamping: work.queue.check.maxTransfer)), isNear(descriptor, &near),
+      let source = UnsafeRawPointer(bitPattern: UInt(descriptor.source)),
+      let destination = UnsafeMutableRawPointer(bitPattern: UInt(descriptor.destination)),
+      let record = UnsafeMutablePointer<CompletionRecord>(bitPattern: UInt(descriptor.recordAddress))
+    else { return false }
+    let length = Int(descriptor.transferSize)
+    let head = length > 2 * Self.tail ? length - Self.tail : 0
+    if head > 0 { copy(destination, source, head) }
+    if let next = group.oldest() { fetch(next) }
+    pf_fetch_for_writing(record)
+    copy(destination + head, source + head, length - head)
+    counts.countPlain(1, bytes: length, fromBatch: 0)
+    // Who sees the record finds the books right.
+    book()
+    record.publish(CompletionRecord(status: .success, bytesCompleted: descriptor.transferSize))
+    return true
   }
 
   /// Carries out the first members of a batch's list as `execute` and `end` would, up to one that needs more than a copy and a record: an
@@ -24,7 +50,8 @@ extension SoftwareEngine {
     if core.injectsPageFaults { return 0 }
     let most = UInt32(clamping: queue.check.maxTransfer)
     let copy = copy
-    var near = Near()
+    var near = near
+    defer { self.near = near }
     var done = 0
     var bytes = 0
     while done < list.count, !isGone {
@@ -41,7 +68,7 @@ extension SoftwareEngine {
       bytes += Int(member.transferSize)
       done += 1
     }
-    counts.countPlain(done, bytes: bytes)
+    counts.countPlain(done, bytes: bytes, fromBatch: done)
     return done
   }
 
@@ -74,9 +101,13 @@ extension SoftwareEngine {
   /// members under way. Hardware prefetchers end at a page's end. A line that is not there is no fault.
   @inline(__always)
   private func fetch(_ list: UnsafeBufferPointer<Descriptor>, _ index: Int) {
-    let next = list[index]
     // The list comes from another CPU's cache, line by line.
     if let base = list.baseAddress { pf_prefetch_read(base + index + 8) }
+    fetch(list[index])
+  }
+
+  @inline(__always)
+  private func fetch(_ next: Descriptor) {
     guard next.flagsAndOpcode == Self.plainMemmove else { return }
     // Software cleared the record, so the line is another CPU's: the copy's stores would queue up behind the record's.
     if let record = UnsafeRawPointer(bitPattern: UInt(next.recordAddress)) { pf_fetch_for_writing(record) }

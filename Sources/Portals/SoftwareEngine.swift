@@ -18,6 +18,8 @@ final class SoftwareEngine {
   let probe = PageProbe()
   let copy: CopyFunction
   private(set) var registered = RegisteredMemory()
+  /// Of `registered`, what plain copies used last.
+  var near = Near()
   private var registrations = -1
   /// The page on which a record was written last while this descriptor is carried out.
   private var recordPage: UInt64?
@@ -62,7 +64,9 @@ final class SoftwareEngine {
     if version != registrations {
       registrations = version
       registered = core.registeredMemory
+      near = Near()
     }
+    if plainCopy(work) { return }
     recordPage = nil
     let descriptor = work.descriptor
     let record =
@@ -74,7 +78,7 @@ final class SoftwareEngine {
     end(descriptor, record, work.queue, isMember: false)
   }
 
-  private func book() {
+  func book() {
     core.add(counts)
     counts = EngineCounts()
   }

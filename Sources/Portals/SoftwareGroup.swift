@@ -46,30 +46,37 @@ final class SoftwareGroup: @unchecked Sendable {
   /// Source: Intel DSA Architecture Specification 341204, group arbiter.
   func next(engine: Int) -> Work? {
     guard hasWork else { return nil }
-    return lock.locked {
-      for round in 0..<2 {
-        var isStarved = false
-        for step in 0..<queues.count {
-          let place = (cursor + step) % queues.count
-          if !fronts[place].hasWork { continue }
-          if credits[place] == 0 {
-            isStarved = true
-            continue
-          }
-          let queue = queues[place]
-          guard let (ticket, descriptor) = queue.take() else { continue }
-          credits[place] -= 1
-          cursor = (place + 1) % queues.count
-          fronts[cursor].fetch()
-          pf_release64(running + engine * Self.stride, Self.word(queue, ticket))
-          return Work(queue: queue, ticket: ticket, descriptor: descriptor)
-        }
-        if round == 1 || !isStarved { return nil }
-        for place in queues.indices { credits[place] = queues[place].priority }
-      }
-      return nil
-    }
+    // Alone it needs no lock, behind which the stores of the last copy would drain.
+    return engines == 1 ? arbitrate(engine) : lock.locked { arbitrate(engine) }
   }
+
+  private func arbitrate(_ engine: Int) -> Work? {
+    for round in 0..<2 {
+      var isStarved = false
+      for step in 0..<queues.count {
+        let place = (cursor + step) % queues.count
+        if !fronts[place].hasWork { continue }
+        if credits[place] == 0 {
+          isStarved = true
+          continue
+        }
+        let queue = queues[place]
+        guard let ticket = queue.oldestTicket else { continue }
+        credits[place] -= 1
+        cursor = (place + 1) % queues.count
+        fronts[cursor].fetch()
+        // First, so that it is always in the queue or here: `isQuiet`.
+        pf_release64(running + engine * Self.stride, Self.word(queue, ticket))
+        return Work(queue: queue, ticket: ticket, descriptor: queue.take(ticket))
+      }
+      if round == 1 || !isStarved { return nil }
+      for place in queues.indices { credits[place] = queues[place].priority }
+    }
+    return nil
+  }
+
+  /// The descriptor that comes next as things are, if one engine is all there is.
+  func oldest() -> Descriptor? { engines == 1 ? fronts[cursor].oldest : nil }
 
   /// An engine has ended what it took, its record included.
   func ended(engine: Int) { pf_release64(running + engine * Self.stride, 0) }
@@ -95,12 +102,9 @@ final class SoftwareGroup: @unchecked Sendable {
 
   /// Whether a queue has nothing waiting and nothing under way.
   func isQuiet(_ queue: SoftwareQueue) -> Bool {
-    // Under the lock nothing is between the queue and an engine.
-    lock.locked {
-      guard queue.isEmpty else { return false }
-      for engine in 0..<engines
-      where pf_acquire64(running + engine * Self.stride) >> 48 == UInt64(queue.index + 1) { return false }
-      return true
-    }
+    guard queue.isEmpty else { return false }
+    for engine in 0..<engines
+    where pf_acquire64(running + engine * Self.stride) >> 48 == UInt64(queue.index + 1) { return false }
+    return true
   }
 }

@@ -85,6 +85,15 @@ final class SoftwareQueue: @unchecked Sendable {
       return pf_acquire64(sequences + Int(truncatingIfNeeded: ticket & mask) * 8) == ticket + 1
     }
 
+    /// The oldest descriptor, left where it is. Only for who alone takes descriptors.
+    @inline(__always)
+    var oldest: Descriptor? {
+      let ticket = pf_acquire64(head)
+      let place = Int(truncatingIfNeeded: ticket & mask)
+      guard pf_acquire64(sequences + place * 8) == ticket + 1 else { return nil }
+      return slots.load(fromByteOffset: place * Descriptor.size, as: Descriptor.self)
+    }
+
     /// Asks for the lines of the oldest slot: MOVDIR64B writes past the caches.
     @inline(__always)
     func fetch() {
@@ -135,14 +144,18 @@ final class SoftwareQueue: @unchecked Sendable {
   /// Whether nothing waits, nor is about to.
   var isEmpty: Bool { pf_acquire64(head) == tail.load(ordering: .acquiring) }
 
-  /// Takes the oldest descriptor, if it is whole. One thread at a time: the group's lock is held.
-  func take() -> (ticket: UInt64, descriptor: Descriptor)? {
+  /// The ticket of the oldest descriptor, if it is whole.
+  var oldestTicket: UInt64? {
     let ticket = pf_acquire64(head)
-    guard pf_acquire64(sequence(ticket)) == ticket + 1 else { return nil }
+    return pf_acquire64(sequence(ticket)) == ticket + 1 ? ticket : nil
+  }
+
+  /// Takes the oldest descriptor, whose ticket this is. One thread at a time: it is the group's only engine, or holds its lock.
+  func take(_ ticket: UInt64) -> Descriptor {
     let descriptor = slot(ticket).load(as: Descriptor.self)
     // The slot is free before there is room for its next ticket: who has a ticket never waits.
     pf_release64(sequence(ticket), ticket + mask + 1)
     pf_release64(head, ticket + 1)
-    return (ticket, descriptor)
+    return descriptor
   }
 }
