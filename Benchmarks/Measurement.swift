@@ -30,17 +30,35 @@ struct Measurement: Encodable {
   /// Means of both, for what comes in bursts: a scan every so often belongs to the price of every access.
   var mean: Double
   var limitMean: Double
-  /// Minimum over the limit's minimum; mean over mean where `isBursty`.
+  /// The same number of both sides, one over the other.
   var ratio: Double
-  var isBursty: Bool
+  var basis: Basis
   /// The ratio at which `--quick` and `--check` fail; generous, because it is for gross regressions only.
   var bar: Double?
   /// What else is worth reading, in words.
   var note: String
 
+  /// Which number of the rounds a ratio compares.
+  enum Basis: String, Encodable {
+    /// What nobody disturbed.
+    case minimum
+    /// For CPUs that have two speeds, of which a round that is faster than all others says nothing.
+    case median
+    /// For what comes in bursts.
+    case mean
+
+    func of(_ rounds: Rounds) -> Double {
+      switch self {
+      case .minimum: rounds.minimum
+      case .median: rounds.median
+      case .mean: rounds.mean
+      }
+    }
+  }
+
   init(
     _ name: String, unit: String, _ rounds: Rounds, limit: String, _ limitRounds: Rounds, bar: Double? = nil,
-    isBursty: Bool = false, note: String = ""
+    basis: Basis = .minimum, note: String = ""
   ) {
     self.name = name
     self.unit = unit
@@ -52,8 +70,8 @@ struct Measurement: Encodable {
     limitMedian = limitRounds.median
     mean = rounds.mean
     limitMean = limitRounds.mean
-    self.isBursty = isBursty
-    ratio = isBursty ? rounds.mean / limitRounds.mean : rounds.minimum / limitRounds.minimum
+    self.basis = basis
+    ratio = basis.of(rounds) / basis.of(limitRounds)
     self.bar = bar
     self.note = note
   }
@@ -63,7 +81,7 @@ struct Measurement: Encodable {
   /// A line for people.
   var line: String {
     let head = "\(name.padded(30)) \(minimum.text(8)) \(median.text(8)) \(mean.text(8)) \(unit.padded(10)) "
-    let times = "\(ratio.text(7))x\(isBursty ? " of means" : "")"
+    let times = "\(ratio.text(7))x\(basis == .minimum ? "" : " of \(basis.rawValue)s")"
     let tail = "\(limit.padded(12)) \(limitMinimum.text(7)) \(limitMean.text(7)) \(times)"
     let bar = bar.map { "  bar \($0.text(0))" } ?? ""
     return head + tail + bar + (isPastBar ? "  PAST THE BAR" : "") + (note.isEmpty ? "" : "\n    \(note)")

@@ -103,7 +103,7 @@ enum SoftwarePortals {
     for engines in [1, 2] {
       // The thread that plans and polls needs a CPU beside those of the engines.
       let fits = engines < cpus.count
-      for (name, order, aim, bar) in [("4KiB", 0, 0.15, 1.8), ("2MiB", Page.hugeOrder, 0.03, 1.3)] {
+      for (name, order, aim, bar) in [("4KiB", 0, 0.15, 1.5), ("2MiB", Page.hugeOrder, 0.03, 1.25)] {
         let times = try CPUBinding.bound(to: first) {
           try measure(arenas, engines: engines, order: order, rounds: rounds, cpus: cpus)
         }
@@ -113,17 +113,17 @@ enum SoftwarePortals {
         let line = "software-portal/\(name) x\(engines)"
         outcome.lines.append(
           Measurement(
-            line, unit: "ns/4KiB", portal, limit: "same copies", same, bar: fits ? bar : nil,
+            line, unit: "ns/4KiB", portal, limit: "same copies", same, bar: fits ? bar : nil, basis: .median,
             note: fits ? "" : "the thread that submits shares \(cpus.count) CPUs with the engines"))
         outcome.lines.append(
-          Measurement("\(line) pages", unit: "ns/4KiB", portal, limit: "memcpy each", pages, bar: nil))
+          Measurement("\(line) pages", unit: "ns/4KiB", portal, limit: "memcpy each", pages, basis: .median))
         if fits, engines == 1 {
           let handling = try CPUBinding.bound(to: first) {
             try handle(arenas, order: order, rounds: rounds, cpus: cpus)
           }
           outcome.lines.append(
             Measurement(
-              "\(line) handling", unit: "ns/4KiB", handling, limit: "same copies", same, bar: 1.5 * aim,
+              "\(line) handling", unit: "ns/4KiB", handling, limit: "same copies", same, bar: 1.5 * aim, basis: .median,
               note: "lists whose engines copy nothing; aim \(aim)"))
         }
       }

@@ -24,6 +24,18 @@ void pf_release8(void *byte, uint8_t value) { __atomic_store_n((uint8_t *)byte, 
 void pf_release32(void *word, uint32_t value) { __atomic_store_n((uint32_t *)word, value, __ATOMIC_RELEASE); }
 void pf_release64(void *word, uint64_t value) { __atomic_store_n((uint64_t *)word, value, __ATOMIC_RELEASE); }
 
+void pf_write_words(void *shared, const void *words, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    __atomic_store_n((uint64_t *)shared + i, ((const uint64_t *)words)[i], __ATOMIC_RELAXED);
+  }
+}
+
+void pf_read_words(void *words, const void *shared, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    ((uint64_t *)words)[i] = __atomic_load_n((const uint64_t *)shared + i, __ATOMIC_RELAXED);
+  }
+}
+
 void pf_wait32(void *word, uint32_t value, int milliseconds) {
   struct timespec time = {0, milliseconds * 1000000L};
   syscall(SYS_futex, word, FUTEX_WAIT, value, &time, NULL, 0);

@@ -1,5 +1,6 @@
-// What an engine counts while it carries out one descriptor; added to the device's counters before the record is written.
+// What an engine counts; the books are written before a descriptor's record is.
 
+import CPlatform
 import DSAFormat
 import DSAModel
 
@@ -89,5 +90,34 @@ struct EngineCounts {
     sum.interrupts += interrupts
     sum.lost += lost
     sum.abandoned += abandoned
+  }
+}
+
+/// An engine's counts as other threads may read them. One writer and no lock, behind which the stores of a copy would drain: a reader
+/// finds each number as it was after some descriptor, and all of those after the last one whose record it has seen.
+final class EngineBooks: @unchecked Sendable {
+  private static let size = MemoryLayout<EngineCounts>.size / 8
+  private let words: UnsafeMutablePointer<UInt64>
+
+  init() {
+    // Lines of its own.
+    words = UnsafeMutableRawPointer.allocate(byteCount: Self.size * 8 + 128, alignment: 128)
+      .bindMemory(to: UInt64.self, capacity: Self.size)
+    words.initialize(repeating: 0, count: Self.size)
+  }
+
+  deinit { words.deallocate() }
+
+  /// For the engine alone.
+  func write(_ counts: EngineCounts) {
+    withUnsafeBytes(of: counts) {
+      pf_write_words(words, $0.baseAddress, Self.size)
+    }
+  }
+
+  var counts: EngineCounts {
+    var counts = EngineCounts()
+    withUnsafeMutableBytes(of: &counts) { pf_read_words($0.baseAddress, words, Self.size) }
+    return counts
   }
 }

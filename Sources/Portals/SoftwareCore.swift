@@ -84,7 +84,7 @@ final class SoftwareCore: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
 
   private let lock = HostLock()
-  private var counts = DeviceCounters()
+  private var books: [EngineBooks] = []
   private var error = SoftwareError()
   private var registered = RegisteredMemory()
   let registrations = Atomic<Int>(0)
@@ -198,10 +198,16 @@ final class SoftwareCore: @unchecked Sendable {
     }
   }
 
-  func add(_ change: EngineCounts) { lock.locked { change.add(to: &counts) } }
+  /// The books of one more engine.
+  func openBooks() -> EngineBooks {
+    let new = EngineBooks()
+    lock.locked { books.append(new) }
+    return new
+  }
 
   var counters: DeviceCounters {
-    var sum = lock.locked { counts }
+    var sum = DeviceCounters()
+    for engine in lock.locked({ books }) { engine.counts.add(to: &sum) }
     for queue in queues {
       let (accepted, retries) = (queue.accepted.load(ordering: .relaxed), queue.retries.load(ordering: .relaxed))
       if queue.isDedicated { sum.dedicatedAccepted += accepted } else { sum.sharedAcceptedLimited += accepted }

@@ -24,7 +24,7 @@ extension SoftwareEngine {
   func plainCopy(_ work: SoftwareGroup.Work) -> Bool {
     let descriptor = work.descriptor
     if core.injectsPageFaults { return false }
-    guard isPlain(descriptor, most: UInt32(clamping: work.queue.check.maxTransfer)), isNear(descriptor, &near),
+    guard isPlain(descriptor, most: work.maxTransfer), isNear(descriptor, &near),
       let source = UnsafeRawPointer(bitPattern: UInt(descriptor.source)),
       let destination = UnsafeMutableRawPointer(bitPattern: UInt(descriptor.destination)),
       let record = UnsafeMutablePointer<CompletionRecord>(bitPattern: UInt(descriptor.recordAddress))

@@ -24,12 +24,14 @@ final class SoftwareEngine {
   /// The page on which a record was written last while this descriptor is carried out.
   private var recordPage: UInt64?
   var counts = EngineCounts()
+  private let books: EngineBooks
 
   init(core: SoftwareCore, group: SoftwareGroup, number: Int) {
     self.core = core
     self.group = group
     self.number = number
     copy = core.copy
+    books = core.openBooks()
   }
 
   /// The thread: ends once the device stops and its queues are empty.
@@ -68,20 +70,17 @@ final class SoftwareEngine {
     }
     if plainCopy(work) { return }
     recordPage = nil
-    let descriptor = work.descriptor
+    let (descriptor, queue) = (work.descriptor, group.queues[work.place])
     let record =
       switch descriptor.opcode {
-      case .batch: pass(descriptor, work.queue, isMember: false) ?? batch(descriptor, work.queue)
-      case .drain: pass(descriptor, work.queue, isMember: false) ?? drain(work)
-      default: execute(descriptor, work.queue, isMember: false)
+      case .batch: pass(descriptor, queue, isMember: false) ?? batch(descriptor, queue)
+      case .drain: pass(descriptor, queue, isMember: false) ?? drain(queue, ticket: work.ticket)
+      default: execute(descriptor, queue, isMember: false)
       }
-    end(descriptor, record, work.queue, isMember: false)
+    end(descriptor, record, queue, isMember: false)
   }
 
-  func book() {
-    core.add(counts)
-    counts = EngineCounts()
-  }
+  func book() { books.write(counts) }
 
   /// One operation from its checks to what its record says; no batch, no drain.
   func execute(_ descriptor: Descriptor, _ queue: SoftwareQueue, isMember: Bool) -> CompletionRecord {
@@ -100,8 +99,8 @@ final class SoftwareEngine {
     return CompletionRecord(status: status, invalidFlags: DescriptorFlags(rawValue: invalid))
   }
 
-  private func drain(_ work: SoftwareGroup.Work) -> CompletionRecord {
-    group.waitForOlder(than: work.ticket, of: work.queue)
+  private func drain(_ queue: SoftwareQueue, ticket: UInt64) -> CompletionRecord {
+    group.waitForOlder(than: ticket, of: queue)
     return CompletionRecord(status: .success)
   }
 

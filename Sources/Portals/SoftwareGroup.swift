@@ -31,7 +31,9 @@ final class SoftwareGroup: @unchecked Sendable {
   }
 
   struct Work {
-    var queue: SoftwareQueue
+    /// Of its queue in the group.
+    var place: Int
+    var maxTransfer: UInt32
     var ticket: UInt64
     var descriptor: Descriptor
   }
@@ -55,19 +57,19 @@ final class SoftwareGroup: @unchecked Sendable {
       var isStarved = false
       for step in 0..<queues.count {
         let place = (cursor + step) % queues.count
-        if !fronts[place].hasWork { continue }
+        guard let ticket = fronts[place].oldestTicket else { continue }
         if credits[place] == 0 {
           isStarved = true
           continue
         }
-        let queue = queues[place]
-        guard let ticket = queue.oldestTicket else { continue }
+        let front = fronts[place]
         credits[place] -= 1
         cursor = (place + 1) % queues.count
         fronts[cursor].fetch()
         // First, so that it is always in the queue or here: `isQuiet`.
-        pf_release64(running + engine * Self.stride, Self.word(queue, ticket))
-        return Work(queue: queue, ticket: ticket, descriptor: queue.take(ticket))
+        pf_release64(running + engine * Self.stride, Self.word(front.index, ticket))
+        return Work(
+          place: place, maxTransfer: front.maxTransfer, ticket: ticket, descriptor: front.take(ticket))
       }
       if round == 1 || !isStarved { return nil }
       for place in queues.indices { credits[place] = queues[place].priority }
@@ -81,15 +83,15 @@ final class SoftwareGroup: @unchecked Sendable {
   /// An engine has ended what it took, its record included.
   func ended(engine: Int) { pf_release64(running + engine * Self.stride, 0) }
 
-  private static func word(_ queue: SoftwareQueue, _ ticket: UInt64) -> UInt64 {
-    UInt64(queue.index + 1) << 48 | ticket & 0xFFFF_FFFF_FFFF
+  private static func word(_ queue: Int, _ ticket: UInt64) -> UInt64 {
+    UInt64(queue + 1) << 48 | ticket & 0xFFFF_FFFF_FFFF
   }
 
   /// Waits until all that was taken from a queue before a ticket has ended. Tickets leave a queue in order, so nothing older can
   /// still be in it.
   func waitForOlder(than ticket: UInt64, of queue: SoftwareQueue) {
-    let low = Self.word(queue, 0)
-    let high = Self.word(queue, ticket)
+    let low = Self.word(queue.index, 0)
+    let high = Self.word(queue.index, ticket)
     for engine in 0..<engines {
       var wait = BoundedSpin()
       while true {

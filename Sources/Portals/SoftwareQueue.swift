@@ -61,7 +61,9 @@ final class SoftwareQueue: @unchecked Sendable {
     sequences = try SharedPages(bytes: count * 8)
     head = .allocate(byteCount: Self.alone, alignment: Self.alone)
     head.initializeMemory(as: UInt8.self, repeating: 0, count: Self.alone)
-    front = Front(head: head, sequences: sequences.base, slots: slots.base, mask: mask)
+    front = Front(
+      head: head, sequences: sequences.base, slots: slots.base, mask: mask, index: index,
+      maxTransfer: UInt32(clamping: check.maxTransfer))
     for slot in 0..<UInt64(count) { pf_release64(sequence(slot), slot) }
   }
 
@@ -73,25 +75,42 @@ final class SoftwareQueue: @unchecked Sendable {
   /// The end at which engines take descriptors, as words in memory: to count references while polling would send the count's line
   /// from CPU to CPU.
   struct Front {
-    fileprivate let head: UnsafeRawPointer
-    fileprivate let sequences: UnsafeRawPointer
+    fileprivate let head: UnsafeMutableRawPointer
+    fileprivate let sequences: UnsafeMutableRawPointer
     fileprivate let slots: UnsafeRawPointer
     fileprivate let mask: UInt64
+    /// Of the queue.
+    let index: Int
+    let maxTransfer: UInt32
 
     /// Whether a whole descriptor waits.
     @inline(__always)
-    var hasWork: Bool {
+    var hasWork: Bool { oldestTicket != nil }
+
+    /// The ticket of the oldest descriptor, if it is whole.
+    @inline(__always)
+    var oldestTicket: UInt64? {
       let ticket = pf_acquire64(head)
-      return pf_acquire64(sequences + Int(truncatingIfNeeded: ticket & mask) * 8) == ticket + 1
+      return pf_acquire64(sequences + Int(truncatingIfNeeded: ticket & mask) * 8) == ticket + 1 ? ticket : nil
     }
 
     /// The oldest descriptor, left where it is. Only for who alone takes descriptors.
     @inline(__always)
-    var oldest: Descriptor? {
-      let ticket = pf_acquire64(head)
-      let place = Int(truncatingIfNeeded: ticket & mask)
-      guard pf_acquire64(sequences + place * 8) == ticket + 1 else { return nil }
-      return slots.load(fromByteOffset: place * Descriptor.size, as: Descriptor.self)
+    var oldest: Descriptor? { oldestTicket.map(descriptor) }
+
+    @inline(__always)
+    private func descriptor(_ ticket: UInt64) -> Descriptor {
+      slots.load(fromByteOffset: Int(truncatingIfNeeded: ticket & mask) * Descriptor.size, as: Descriptor.self)
+    }
+
+    /// Takes the oldest descriptor, whose ticket this is. One thread at a time: it is the group's only engine, or holds its lock.
+    @inline(__always)
+    func take(_ ticket: UInt64) -> Descriptor {
+      let descriptor = descriptor(ticket)
+      // The slot is free before there is room for its next ticket: who has a ticket never waits.
+      pf_release64(sequences + Int(truncatingIfNeeded: ticket & mask) * 8, ticket + mask + 1)
+      pf_release64(head, ticket + 1)
+      return descriptor
     }
 
     /// Asks for the lines of the oldest slot: MOVDIR64B writes past the caches.
@@ -143,19 +162,4 @@ final class SoftwareQueue: @unchecked Sendable {
 
   /// Whether nothing waits, nor is about to.
   var isEmpty: Bool { pf_acquire64(head) == tail.load(ordering: .acquiring) }
-
-  /// The ticket of the oldest descriptor, if it is whole.
-  var oldestTicket: UInt64? {
-    let ticket = pf_acquire64(head)
-    return pf_acquire64(sequence(ticket)) == ticket + 1 ? ticket : nil
-  }
-
-  /// Takes the oldest descriptor, whose ticket this is. One thread at a time: it is the group's only engine, or holds its lock.
-  func take(_ ticket: UInt64) -> Descriptor {
-    let descriptor = slot(ticket).load(as: Descriptor.self)
-    // The slot is free before there is room for its next ticket: who has a ticket never waits.
-    pf_release64(sequence(ticket), ticket + mask + 1)
-    pf_release64(head, ticket + 1)
-    return descriptor
-  }
 }

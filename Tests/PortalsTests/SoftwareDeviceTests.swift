@@ -210,8 +210,8 @@ import Units
     #expect(core.submit(Descriptor(.noOp), to: core.queues[0]) == .retry)
     #expect(core.counters.retries == 1 && core.counters.sharedAcceptedLimited == vector.room)
     guard vector.room > 0 else { return }
-    #expect(core.queues[0].oldestTicket == 0)
-    _ = core.queues[0].take(0)
+    #expect(core.queues[0].front.oldestTicket == 0)
+    _ = core.queues[0].front.take(0)
     #expect(core.submit(Descriptor(.noOp), to: core.queues[0]) == .accepted)
     #expect(core.submit(Descriptor(.noOp), to: core.queues[0]) == .retry)
   }
@@ -227,10 +227,10 @@ import Units
     #expect(core.softwareError.code == 0x53 && core.softwareError.address == 64)
     #expect(core.counters.dropped == 1)
     for index in 0..<100 {
-      #expect(core.queues[0].oldestTicket == UInt64(index))
-      #expect(core.queues[0].take(UInt64(index)).source == UInt64(index))
+      #expect(core.queues[0].front.oldestTicket == UInt64(index))
+      #expect(core.queues[0].front.take(UInt64(index)).source == UInt64(index))
     }
-    #expect(core.queues[0].oldestTicket == nil && core.queues[0].isEmpty)
+    #expect(core.queues[0].front.oldestTicket == nil && core.queues[0].isEmpty)
   }
 
   @Test func `the arbiter goes by priorities`() throws {
@@ -242,7 +242,7 @@ import Units
       for _ in 0..<128 { #expect(core.submit(Descriptor(.noOp), to: queue) == .accepted) }
     }
     var taken = [0, 0]
-    for _ in 0..<80 { taken[core.groups[0].next(engine: 0)?.queue.index ?? 0] += 1 }
+    for _ in 0..<80 { taken[core.groups[0].next(engine: 0)?.place ?? 0] += 1 }
     #expect(taken == [60, 20])
   }
 

@@ -55,6 +55,10 @@ void pf_release8(void *byte, uint8_t value);
 void pf_release32(void *word, uint32_t value);
 void pf_release64(void *word, uint64_t value);
 
+/// Words that one thread writes and others read, each word whole; what orders them is somewhere else.
+void pf_write_words(void *shared, const void *words, size_t count);
+void pf_read_words(void *words, const void *shared, size_t count);
+
 /// Sleeps while the shared word is `value`, until it is woken or `milliseconds` (below 1000) are over: futex(2).
 void pf_wait32(void *word, uint32_t value, int milliseconds);
 
