@@ -24,8 +24,8 @@ public enum KernelRules: String, CaseIterable, Sendable {
   public var lruBatchSize: Int { self == .tpp2021 ? 15 : 31 }
   /// Whether a page list is unmapped, flushed, copied and remapped together (6.3 and later) or page by page.
   public var migratesInBatches: Bool { self != .tpp2021 }
-  /// Whether the TPP patches apply: demotion mark, wake on allocation, 31 hint faults a promotion, demoted pages
-  /// left inaccessible.
+  /// Whether the TPP patches apply: demotion mark, wake on allocation, 31 hint faults a promotion, demoted
+  /// base pages left inaccessible.
   public var isTPP: Bool { self == .tpp2021 }
   /// Whether rotated pages count as reclaim cost (`lru_note_cost` with nr_rotated). 5.13 counts page-out only.
   public var rotationIsCost: Bool { self != .tpp2021 }

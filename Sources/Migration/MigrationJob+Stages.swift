@@ -116,8 +116,9 @@ extension MigrationJob {
   func remap(_ pair: (old: PFN, new: PFN), cpu: Int) -> Picoseconds {
     let pages = memory.pages(of: pair.old)
     let isTPPDemotion = memory.rules.isTPP && reason == .demotion
+    // remove_migration_pmd restores a 2 MiB entry as it was: only base pages are left inaccessible.
     memory.finishMigration(
-      from: pair.old, to: pair.new, inaccessible: isTPPDemotion, setDemoted: isTPPDemotion, cpu: cpu)
+      from: pair.old, to: pair.new, inaccessible: isTPPDemotion && pages == 1, setDemoted: isTPPDemotion, cpu: cpu)
     remapped = true
     succeeded += pages
     if pages > 1 { hugeSucceeded += 1 }

@@ -224,11 +224,12 @@ public final class MigrationJob {
     }
     memory.vmstat[.pgmigrate_success] += succeeded
     memory.vmstat[.pgmigrate_fail] += failedPages
+    // 5.13 promotes huge pages outside migrate_pages (migrate_misplaced_transhuge_page): pages are counted, huge pages are not, and there
+    // is no line.
+    if memory.rules.isTPP && reason == .numaMisplaced && hugeSucceeded + hugeFailed > 0 { return }
     memory.vmstat[.thp_migration_success] += hugeSucceeded
     memory.vmstat[.thp_migration_fail] += hugeFailed
     memory.vmstat[.thp_migration_split] += hugeSplit
-    // 5.13 promotes huge pages outside migrate_pages: no line.
-    if memory.rules.isTPP && reason == .numaMisplaced && (hugeSucceeded > 0 || hugeFailed > 0) { return }
     trace.add(
       MigrateRecord(
         time: now, cpu: cpu, caller: caller, succeeded: succeeded, failed: failedPages, hugeSucceeded: hugeSucceeded,

@@ -28,7 +28,7 @@ public final class Simulation {
   let trace: MigrationTrace
   let clock: KernelClock
   let targets: DemotionTargets
-  var scanner: NumaScanner
+  let scanner: NumaScanner
   let policy: HintFaultPolicy
   var reclaim: ReclaimKnobs
   var balancing: BalancingKnobs

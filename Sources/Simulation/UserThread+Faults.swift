@@ -30,7 +30,6 @@ extension UserThread {
   }
 
   private func firstTouch(slot: Int, isWrite: Bool, now: Picoseconds, cpu: Int) {
-    let simulation = simulation
     guard let region = space.region(of: slot) else {
       simulation.fail(
         RunError(
@@ -38,11 +37,8 @@ extension UserThread {
           fix: "map its region before the access"))
       return
     }
-    let node = simulation.node(ofCPU: cpu)
-    if simulation.wantsHuge(region, slot: slot) {
-      beginHugeFault(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
-      return
-    }
+    let (node, wantsHuge) = withRun { ($0.node(ofCPU: cpu), $0.wantsHuge(region, slot: slot)) }
+    if wantsHuge { return beginHugeFault(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu) }
     touchBase(region, slot: slot, isWrite: isWrite, node: node, now: now, cpu: cpu)
   }
 
@@ -92,8 +88,6 @@ extension UserThread {
 
   @inline(__always)
   private func touchBase(_ region: MappedRegion, slot: Int, isWrite: Bool, node: Int, now: Picoseconds, cpu: Int) {
-    let simulation = simulation
-    let costs = simulation.costs
     let isMapped = memory.mapBase(
       slot: slot, isWrite: isWrite, isFile: region.isFile, node: node, cpu: cpu,
       mayFragment: reclaimRetries >= Self.mostRetries)
@@ -104,12 +98,15 @@ extension UserThread {
     reclaimRetries = 0
     space.rss += 1
     memory.vmstat[.pgfault] += 1
-    if region.isFile {
-      memory.vmstat[.pgmajfault] += 1
-      use(.majorFault, costs.majorFault)
-      simulation.stalls.record(.majorFault, costs.majorFault)
-    } else {
-      payFirstTouch(costs.firstTouch, unaccounted: costs.unaccountedTouch)
+    withRun { simulation in
+      let costs = simulation.costs
+      if region.isFile {
+        memory.vmstat[.pgmajfault] += 1
+        use(.majorFault, costs.majorFault)
+        simulation.stalls.record(.majorFault, costs.majorFault)
+      } else {
+        payFirstTouch(costs.firstTouch, unaccounted: costs.unaccountedTouch)
+      }
     }
   }
 
@@ -118,10 +115,15 @@ extension UserThread {
     use(.firstTouch, time)
     totals.time[TimeUse.firstTouch.rawValue] += unaccounted
     thread.hiddenDebt += unaccounted
-    simulation.stalls.record(.firstTouch, time + unaccounted)
+    withRun { $0.stalls.record(.firstTouch, time + unaccounted) }
   }
 
   private func hintFault(slot: Int, now: Picoseconds, cpu: Int) {
+    withRun { hintFault($0, slot: slot, now: now, cpu: cpu) }
+  }
+
+  @inline(__always)
+  private func hintFault(_ simulation: Simulation, slot: Int, now: Picoseconds, cpu: Int) {
     var faults = 0
     let node = simulation.node(ofCPU: cpu)
     let from = memory.node(of: memory.folio(slot: slot))
@@ -158,9 +160,11 @@ extension UserThread {
   func record(
     node: Int, local: Bool, pages: Int, migrated: Bool, migrateFailed: Bool = false, now: Picoseconds
   ) {
-    simulation.scanner.recordFault(
-      thread: &scan, space: &program.space.scan, node: node, isLocal: local, pages: pages, migrated: migrated,
-      migrateFailed: migrateFailed, now: now, rss: program.space.rss)
+    withRun {
+      $0.scanner.recordFault(
+        thread: &scan, space: &space.scan, node: node, isLocal: local, pages: pages, migrated: migrated,
+        migrateFailed: migrateFailed, now: now, rss: space.rss)
+    }
   }
 
   func stepPromotion(now: Picoseconds, cpu: Int) {
@@ -171,10 +175,13 @@ extension UserThread {
     stage = .replay
     let moved = job.nrSucceeded
     policy.finishPromotion(job: job, slot: promotedSlot, from: promotedFrom, to: promotedTo)
-    simulation.stalls.record(.promotion, now - stallStart)
+    let local = withRun {
+      $0.stalls.record(.promotion, now - stallStart)
+      return $0.node(ofCPU: cpu)
+    }
     let node = moved > 0 ? promotedTo : promotedFrom
     record(
-      node: node, local: node == simulation.node(ofCPU: cpu), pages: max(moved, 1), migrated: moved > 0, now: now)
+      node: node, local: node == local, pages: max(moved, 1), migrated: moved > 0, now: now)
   }
 
   /// Does what a step says; false when the job is over.

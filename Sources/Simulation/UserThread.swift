@@ -14,8 +14,9 @@ final class UserThread: ThreadBody {
 
   let program: TaskProgram
   let number: Int
-  /// The run owns its threads and outlives them. What uses it several times takes a reference first: each use counts one.
+  /// The run owns its threads and outlives them. Each use counts a reference; what happens at every fault goes `withRun`.
   unowned(unsafe) let simulation: Simulation
+  private let uncounted: Unmanaged<Simulation>
   let space: AddressSpace
   var thread: ModelThread!
   let memory: Memory
@@ -70,6 +71,7 @@ final class UserThread: ThreadBody {
     space = program.space
     self.number = number
     self.simulation = simulation
+    uncounted = .passUnretained(simulation)
     memory = simulation.memory
     links = simulation.links
     policy = simulation.policy
@@ -83,6 +85,10 @@ final class UserThread: ThreadBody {
   deinit { costs.deallocate() }
 
   func attach(_ thread: ModelThread) { self.thread = thread }
+
+  /// The run without a reference that is counted.
+  @inline(__always)
+  func withRun<Result>(_ body: (Simulation) -> Result) -> Result { uncounted._withUnsafeGuaranteedRef(body) }
 
   // MARK: What the program tells it
 
@@ -237,7 +243,7 @@ final class UserThread: ThreadBody {
         t = after
         if stop == .fault { handleFault(now: t, cpu: cpu) }
       }
-      if memory.anyWakePending || simulation.failure != nil { return t }
+      if memory.anyWakePending || withRun({ $0.failure != nil }) { return t }
       if case .runnable = thread.state, thread.polledCopy == nil { continue }
       return t
     }

@@ -62,7 +62,7 @@ public struct ThreadScan: Sendable {
 }
 
 /// The scanner.
-public struct NumaScanner {
+public final class NumaScanner {
   private let memory: Memory
   private let clock: KernelClock
   public var knobs: BalancingKnobs

@@ -39,8 +39,9 @@ extension Fidelity {
       fails, as there. Base pages that the kernel promotes are other processes': the shell's, idle while the program runs and demoted,
       wait for it to end. They are why the kernel counts 898 hint faults, 31 for each of 26, where the model, which has no shell, has
       those of its huge pages alone: numa_hint_faults differs for that.
-    * `hot-tail-thp` on four CPUs is shape only, as its runs are free: demotion is of whole huge pages there and here. The kernel's fill outruns
-      kswapd, so that its hot pages begin on node 1 and are promoted; the model's kswapd keeps up with it, and they begin on node 0.
+    * `hot-tail-thp` on four CPUs is shape only, as its runs are free: their times are the host's, and the fill must outrun kswapd for hot
+      pages to begin on node 1. With the times of a huge page's fault and demotion in one of the kernel's runs all eight counters agree;
+      with the one-CPU machine's kswapd keeps up, and 8 huge pages are promoted where the kernel promotes 36 to 43.
     * `tppnomark`: the kernel wakes kswapd once during the fill and demotes 163 idle pages; the model does not wake it.
 
     ## What made the difference
@@ -50,6 +51,8 @@ extension Fidelity {
     fill agree: `sim.untouched_mappings` and the kernel's own pages (`hw.node0.kernel_pages`: with a hundred pages more, 22
     of v6.12's 27 counters agree, with a hundred fewer 25: when a scan falls due decides on thousands of pages).
 
+    * A huge page that TPP demotes stays accessible, unlike a base page: the next scan finds it (152 of 152 in `hot-tail-thp` on one CPU). And
+      its promotion is none of migrate_pages: thp_migration_success counts demotions alone there.
     * Pages on per-CPU lists are not free: kswapd overshoots by up to four batches, and the list refills by up to 992 pages
       at a time take a zone from its low mark to zero.
     * On one CPU a woken kswapd preempts at once only when the running task has had its slice; else it waits for the

@@ -196,6 +196,8 @@ import Units
       bench.finish()
       #expect(bench.node(of: 0) == 0)
       #expect(bench.trace.records.count == (rules == .tpp2021 ? 0 : 1))
+      #expect(bench.memory.vmstat[.pgmigrate_success] == 512)
+      #expect(bench.memory.vmstat[.thp_migration_success] == (rules == .tpp2021 ? 0 : 1))
     }
   }
 
@@ -208,6 +210,17 @@ import Units
       #expect((bench.memory.entry(slot: 0) & PTE.hint == PTE.hint) == (rules == .tpp2021))
       #expect(bench.memory.wasDemoted(bench.memory.folio(slot: 0)) == (rules == .tpp2021))
     }
+  }
+
+  /// The reference kernel's scan made 152 of 152 demoted huge pages inaccessible: they were not so before.
+  @Test func aHugePageDemotedUnderTPPStaysAccessible() {
+    let bench = Bench(.tpp2021)
+    bench.mapHuge(0)
+    bench.start(slots: [0])
+    bench.finish()
+    #expect(bench.node(of: 0) == 1 && bench.memory.isHuge(slot: 0))
+    #expect(bench.memory.entry(slot: 0) & PTE.hint == PTE.present)
+    #expect(bench.memory.vmstat[.thp_migration_success] == 1)
   }
 
   // MARK: No room
