@@ -95,7 +95,7 @@ docs: build
 RERUN = /^[$$] / { print; run = substr($$0, 3); while ((run | getline line) > 0) print line; if (close(run)) exit 1; old = 1; next } \
   /^```/ { old = 0 } !old { print }
 
-# The original's experiments, and the tables of docs/original.md anew: a quarter of an hour.
+# The original's experiments, and the tables of docs/original.md anew: a minute and a half.
 original: build
 	out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
 	OUT=$$out PATH="$$PWD/$(dir $(PAGEFERRY)):$$PATH" awk '$(RERUN)' docs/original.md > docs/original.md.new && \

@@ -44,6 +44,8 @@ public struct Fidelity {
   /// Directions (from one CPU to two) that were compared and that agree.
   public private(set) var agreedDirections = 0
   public private(set) var comparedDirections = 0
+  /// Scenarios of which the shape alone is shown.
+  private var shapes = 0
   /// Counters whose median lies within the kernel's own [min, max].
   public private(set) var within = 0
   /// Called before each run with what is about to run.
@@ -165,7 +167,7 @@ public struct Fidelity {
       throw ReferenceError(
         description: "no scenario is called '\(unknown)'; there are: \(known.sorted().joined(separator: ", "))")
     }
-    guard compared + comparedDirections > 0 else {
+    guard compared + comparedDirections + shapes > 0 else {
       throw ReferenceError(
         description: "there is nothing to compare: no one-CPU scenario of base pages with its scenarios/NAME.json")
     }
@@ -175,6 +177,7 @@ public struct Fidelity {
 
   /// What came of it, in a sentence.
   public var verdict: String {
+    if compared + comparedDirections == 0 { return "No counter is scored: shapes alone." }
     var text = "\(agreed) of \(compared) counters agree, \(within) within the kernel's own [min, max]"
     if comparedDirections > 0 { text += "; \(agreedDirections) of \(comparedDirections) directions agree" }
     return text + "."
@@ -182,7 +185,7 @@ public struct Fidelity {
 
   /// Whether something was compared and nothing differs.
   public var isClean: Bool {
-    compared + comparedDirections > 0 && agreed == compared && agreedDirections == comparedDirections
+    compared + comparedDirections + shapes > 0 && agreed == compared && agreedDirections == comparedDirections
   }
 
   private func isWanted(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
@@ -254,6 +257,7 @@ public struct Fidelity {
 
   private mutating func section(_ item: FidelityCase, _ folder: ReferenceFolder, machine: String) throws -> String {
     let ensemble = try folder.ensemble(item.reference)
+    if item.isShape { shapes += 1 }
     let runs = try model(
       folder.scenario(item.scenario), tree(machine: machine, writes: item.writes), name: item.reference)
     var text = "### \(item.reference)\(item.isShape ? ": shape only, not scored" : "")\n\n"
