@@ -17,14 +17,14 @@ private final class Bench {
 
   init(
     pages: Int, rules: KernelRules = .v6_12, concurrent: Bool = false, virtualPages: Int = 16384,
-    isDefragMode: Bool = false
+    isDefragMode: Bool = false, cpuCount: Int = 1
   ) {
     var knobs = MemoryKnobs()
     knobs.minFreeKbytes = 256
     knobs.isDefragMode = isDefragMode
     memory = Memory(
-      nodes: [NodeLayout(tier: 0, cpus: 0..<1, zones: [ZoneLayout(kind: .normal, pages: pages)])], cpuCount: 1,
-      virtualPages: virtualPages, rules: rules, knobs: knobs)
+      nodes: [NodeLayout(tier: 0, cpus: 0..<cpuCount, zones: [ZoneLayout(kind: .normal, pages: pages)])],
+      cpuCount: cpuCount, virtualPages: virtualPages, rules: rules, knobs: knobs)
     let link = LinkProperties(
       readLatency: 100 * Picoseconds.nanosecond, writeLatency: 100 * Picoseconds.nanosecond,
       readBandwidth: 100_000_000_000, writeBandwidth: 100_000_000_000, threadReadBandwidth: 10_000_000_000,
@@ -209,6 +209,41 @@ private final class Bench {
     for pfn in targets { bench.memory.releaseHeld(pfn, order: 0, cpu: 0) }
     for pfn in control.takeSources() { bench.memory.putBack(pfn) }
     control.releaseFreePages(cpu: 0)
+  }
+
+  /// The page that is missing may be on a per-CPU list: a kcompactd that ends in vain empties those of its zone, of all CPUs.
+  @Test func `kcompactd that makes no block drains the zone's per-CPU lists`() throws {
+    let bench = Bench(pages: 4096, cpuCount: 2)
+    let memory = bench.memory
+    bench.fragment { $0 % 3 != 0 }
+    // A page of each block that somebody holds: no block can become free.
+    var held = Set<PFN>()
+    for slot in stride(from: 0, to: 4096, by: 3) where memory.entry(slot: slot) & PTE.present != 0 {
+      let page = memory.folio(slot: slot)
+      guard held.insert(page >> PFN(Page.hugeOrder)).inserted else { continue }
+      #expect(memory.isolate(page))
+    }
+    for slot in stride(from: 1200, to: 1260, by: 3) { #expect(memory.unmapPage(slot: slot, cpu: 1)) }
+    memory.drainAllLRUBatches()
+    let lists = try #require(memory.zones[0].perCPU)
+    #expect(lists[1].count == 20)
+    let kcompactd = Kcompactd(
+      node: 0, memory: memory, clock: KernelClock(scale: 1, jiffyMilliseconds: 4), zones: bench.zones)
+    memory.wakeKcompactd(node: 0, order: Page.hugeOrder, highest: .normal)
+    var time = 0
+    var sleeps = false
+    for _ in 0..<100_000 where !sleeps {
+      switch kcompactd.step(now: time, cpu: 0) {
+      case .useCPU(let span): time += span
+      case .sleep: sleeps = true
+      default: Issue.record("kcompactd neither works nor sleeps")
+      }
+    }
+    #expect(sleeps && memory.vmstat[.compact_daemon_wake] == 1 && memory.vmstat[.compact_daemon_migrate_scanned] > 0)
+    #expect(memory.zones[0].freeBlocks(order: 9) + memory.zones[0].freeBlocks(order: 10) == 0)
+    #expect(lists[1].count == 0)
+    let isLeftAlone = memory.compaction[0].isDeferred(order: Page.hugeOrder)
+    #expect(isLeftAlone)
   }
 
   @Test func `what is not needed and what cannot be done is not begun`() {

@@ -455,6 +455,33 @@ private struct Bench {
     #expect(!memory.isBalanced(node: 0, order: Page.hugeOrder, highest: .movable))
   }
 
+  /// `should_continue_reclaim`: a pass for a costly order goes on while compaction has no room to begin and enough pages are inactive.
+  @Test func aPassForAHighOrderGoesOnUntilCompactionCanBegin() {
+    let bench = Bench(nodes: [8192, 8192])
+    let memory = bench.memory
+    func goesOn(order: Int) -> Bool {
+      var control = ScanControl()
+      control.order = order
+      control.highest = .movable
+      return memory.needsMoreToCompact(node: 0, control, threshold: 500)
+    }
+    // Whole blocks are free: nothing to compact.
+    #expect(!goesOn(order: Page.hugeOrder))
+    let slots = memory.zones[0].free - memory.zones[0].low - 32
+    bench.map(0..<slots, node: 0)
+    #expect(goesOn(order: Page.hugeOrder))
+    // Three is the last order that nobody compacts for at such a price (PAGE_ALLOC_COSTLY_ORDER).
+    #expect(goesOn(order: 4) && !goesOn(order: 3) && !goesOn(order: 0))
+    // Twice the block has to be inactive, or there is no point.
+    var inactive = memory.lruPages(node: 0, .inactiveAnon)
+    for slot in 0..<slots where inactive > 2 << Page.hugeOrder {
+      #expect(memory.isolate(memory.folio(slot: slot)))
+      inactive -= 1
+    }
+    #expect(memory.lruPages(node: 0, .inactiveAnon) == 1024)
+    #expect(!goesOn(order: Page.hugeOrder) && goesOn(order: 8))
+  }
+
   @Test func aPageOnNoListIsNotPromoted() {
     let bench = Bench()
     bench.map(0..<1, node: 1)
