@@ -140,15 +140,20 @@ public final class RealEngines {
   private func openPortals(_ channels: Int) -> Bool {
     if hasFailed { return false }
     if portals.count >= channels { return true }
-    let queues = IdxdDevices(root).workQueues.compactMap { HardwareQueueDescription($0) }.prefix(CopyLimits.channels)
+    var queues: [HardwareQueue] = []
+    for queue in IdxdDevices(root).workQueues.compactMap({ HardwareQueueDescription($0) })
+    where queues.count < CopyLimits.channels {
+      do throws(HardwareQueueError) { queues.append(try HardwareQueue.open(queue)) } catch {
+        remark("a work queue of this machine cannot be used: \(error)")
+      }
+    }
     if queues.count >= channels {
-      do {
-        portals = try queues.map { try HardwareQueue.open($0) }
-        for retreat in portals.compactMap(\.retreat) { remark(retreat) }
-        portalWords = "\(queues.count) work queues of this machine"
-        return true
-      } catch { remark("the work queues of this machine cannot be used: \(error)") }
-    } else if !queues.isEmpty {
+      portals = queues
+      for retreat in queues.compactMap(\.retreat) { remark(retreat) }
+      portalWords = "\(queues.count) work queues of this machine"
+      return true
+    }
+    if !queues.isEmpty {
       remark("this machine has \(queues.count) work queues for processes, and vm.limit_chans is \(channels)")
     }
     do {

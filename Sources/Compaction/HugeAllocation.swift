@@ -105,7 +105,9 @@ public final class HugeAllocation {
       let step = compaction.step(now: now, cpu: cpu)
       guard step == .done else { return step }
       if takeCompacted(cpu: cpu) { return end() }
-      if effort.givesUpEarly && (compaction.result == .skipped || compaction.result == .deferred) { return end() }
+      if effort.givesUpEarly && (isLocalTry || compaction.result == .skipped || compaction.result == .deferred) {
+        return end()
+      }
       reclaim.start(
         node: node, order: Page.hugeOrder, policy: policy, extfragThreshold: zones.knobs.extfragThreshold)
       phase = .reclaiming
@@ -122,6 +124,9 @@ public final class HugeAllocation {
       return end()
     }
   }
+
+  /// A try for one node that may compact and not reclaim.
+  private var isLocalTry: Bool { policy.thisNodeOnly && memory.rules.localHugeTryOnlyCompacts }
 
   private func end() -> JobStep {
     phase = .idle

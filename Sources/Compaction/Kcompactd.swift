@@ -150,8 +150,11 @@ public final class Kcompactd: KernelTask {
 
   private func finished(zone: Int) {
     current = nil
-    memory.vmstat[.compact_daemon_migrate_scanned] += zones.migrateScanned
-    memory.vmstat[.compact_daemon_free_scanned] += zones.freeScanned
+    // 5.13 does not count what it looks at ahead of need (proactive_compact_node).
+    if phase == .working || !memory.rules.isTPP {
+      memory.vmstat[.compact_daemon_migrate_scanned] += zones.migrateScanned
+      memory.vmstat[.compact_daemon_free_scanned] += zones.freeScanned
+    }
     guard phase == .working else { return }
     switch zones.result {
     case .success: memory.compaction[zone].succeeded(order: order, isAllocated: false)

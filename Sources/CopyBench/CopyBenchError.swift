@@ -28,7 +28,7 @@ public enum CopyBenchError: Error, Sendable, Equatable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .unknownEngine(let name, let offered):
-      "no engine '\(name)'; there are \(offered.joined(separator: ", ")) and mt:N:items|bytes[:kernel]"
+      "no engine '\(name)'; there are \(offered.joined(separator: ", ")) mt:N:items|bytes[:kernel] with N of 1 to 32, and dsa:software:CxE with C of 1 to 8 queues and E of 1 to 16 engines"
     case .unavailable(let engine, let obstacle): "engine \(engine): \(obstacle)"
     case .threads(let count): "\(count) copying threads; write 1 to 32"
     case .room(let list, let needed, let arena, let pages):

@@ -57,17 +57,20 @@ public struct EngineOffer: Sendable {
   public let obstacle: KernelObstacle?
   /// What is to be said of its numbers.
   public let remarks: [String]
+  /// Whether its threads are more than its CPUs: they take these from each other, in every copy.
+  public let takesTurns: Bool
   private let make: @Sendable () throws -> any CopyEngine
 
   public init(
     name: String, words: String, threads: Int, obstacle: KernelObstacle? = nil, remarks: [String] = [],
-    make: @escaping @Sendable () throws -> any CopyEngine
+    takesTurns: Bool = false, make: @escaping @Sendable () throws -> any CopyEngine
   ) {
     self.name = name
     self.words = words
     self.threads = threads
     self.obstacle = obstacle
     self.remarks = remarks
+    self.takesTurns = takesTurns
     self.make = make
   }
 

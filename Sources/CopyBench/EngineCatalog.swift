@@ -53,7 +53,8 @@ public struct EngineCatalog: Sendable {
     let remark = "\(name): \(count) threads take turns on \(cpus.count) CPU\(cpus.count == 1 ? "" : "s")"
     return EngineOffer(
       name: name, words: "\(count) threads, shares by \(split.rawValue), \(kernel)", threads: count,
-      obstacle: kernel.obstacle(), remarks: count > cpus.count ? [remark] : []
+      obstacle: kernel.obstacle(), remarks: count > cpus.count ? [remark] : [],
+      takesTurns: count > cpus.count
     ) { WorkerEngine(try WorkerPool(count, cpus: cpus), kernel, split) }
   }
 }

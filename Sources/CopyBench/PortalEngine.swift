@@ -97,7 +97,8 @@ public enum PortalOffers {
     let remark =
       "\(name): \(engines) engines and the thread that submits take turns on \(cpus.count) CPU\(cpus.count == 1 ? "" : "s")"
     return EngineOffer(
-      name: name, words: words, threads: engines, remarks: engines + 1 > cpus.count ? [remark] : []
+      name: name, words: words, threads: engines, remarks: engines + 1 > cpus.count ? [remark] : [],
+      takesTurns: engines + 1 > cpus.count
     ) {
       // The first CPU is the caller's.
       let device = try SoftwareDevice(
@@ -111,20 +112,40 @@ public enum PortalOffers {
     hardware(IdxdDevices(root).workQueues.compactMap { HardwareQueueDescription($0) })
   }
 
-  /// Real queues, one a channel; and why there are none.
+  /// Real queues, one a channel; and why there are none. Each is opened and closed, to find out whether it can be.
   ///
-  /// - Parameter queues: those that are enabled for user space, in the order of channels; the first eight are used.
-  public static func hardware(_ queues: [HardwareQueueDescription]) -> EngineOffer {
-    let used = Array(queues.prefix(CopyLimits.channels))
-    let obstacle = KernelObstacle(
-      "there is no enabled user work queue under /dev/dsa",
-      remedy: "a processor with DSA, the idxd driver and a queue of type user (accel-config enable-wq)")
+  /// - Parameter queues: those that are enabled for user space, in the order of channels; the first eight that can be opened are used.
+  public static func hardware(
+    _ queues: [HardwareQueueDescription],
+    open: (HardwareQueueDescription) throws(HardwareQueueError) -> HardwareQueue = {
+      (queue) throws(HardwareQueueError) in try HardwareQueue.open(queue)
+    }
+  ) -> EngineOffer {
+    var used: [HardwareQueueDescription] = []
+    var refusals: [HardwareQueueError] = []
+    for queue in queues where used.count < CopyLimits.channels {
+      do throws(HardwareQueueError) {
+        _ = try open(queue)
+        used.append(queue)
+      } catch { refusals.append(error) }
+    }
+    var obstacle: KernelObstacle?
+    if queues.isEmpty {
+      obstacle = KernelObstacle(
+        "there is no enabled user work queue under /dev/dsa",
+        remedy: "a processor with DSA, the idxd driver and a queue of type user (accel-config enable-wq)")
+    } else if used.isEmpty, let first = refusals.first {
+      obstacle = KernelObstacle(
+        "none of \(queues.count) work queue\(queues.count == 1 ? "" : "s") can be opened: \(first)",
+        remedy: "what pageferry host says of each")
+    }
+    let queues = used
     return EngineOffer(
       name: "dsa:hardware", words: "DSA, \(used.count) queue\(used.count == 1 ? "" : "s")", threads: 0,
-      obstacle: used.isEmpty ? obstacle : nil
+      obstacle: obstacle, remarks: used.isEmpty ? [] : refusals.map { "dsa:hardware goes without a queue: \($0)" }
     ) {
       var portals: [HardwareQueue] = []
-      for queue in used { portals.append(try HardwareQueue.open(queue)) }
+      for queue in queues { portals.append(try HardwareQueue.open(queue)) }
       return PortalEngine(try HostChannels(portals, knobs: .host(channels: portals.count)))
     }
   }

@@ -62,6 +62,8 @@ public struct HostCPU: Sendable, Equatable {
   public var caches: [Cache]
   /// What may be used: what cpuid says on this machine, the flags of /proc/cpuinfo under another root.
   public var features: [CPUFeature]
+  /// Whether anything told them.
+  public var areFeaturesKnown = true
   /// Features that cpuid has and /proc/cpuinfo lacks: the kernel switched them off, or does not know them.
   public var hiddenByKernel: [CPUFeature]
 
@@ -106,6 +108,7 @@ public struct HostCPU: Sendable, Equatable {
       hiddenByKernel = flags.isEmpty ? [] : features.filter { !listed.contains($0) }
     } else {
       features = listed
+      areFeaturesKnown = !flags.isEmpty
     }
     caches = HostCPU.caches(root)
   }

@@ -121,6 +121,7 @@ extension HostInventory.Accelerators {
 
   private func cpuObstacles(_ cpu: HostCPU, queues: [IdxdWorkQueue]) -> [HostObstacle] {
     var obstacles: [HostObstacle] = []
+    guard cpu.areFeaturesKnown else { return [] }
     if !cpu.canUse(.movdir64b) {
       let isNeeded = queues.contains { $0.mode == .dedicated }
       obstacles.append(
@@ -212,11 +213,10 @@ extension HostInventory.Accelerators {
         .queueForKernel, "belongs to the kernel (type kernel)",
         fix: "as root: accel-config disable-wq \(full), then config-wq with --type=user --driver-name=user")
     }
-    if let group = queue.group, !device.engines.contains(where: { $0.group == group }) {
+    if let group = queue.group, group < 0 || !device.engines.contains(where: { $0.group == group }) {
       return obstacle(
         .noEngine, group < 0 ? "is in no group" : "group \(group) has no engine",
-        fix: "as root, while \(device.name) is disabled: accel-config config-engine \(device.name)/engine"
-          + "\(device.name.dropFirst(3)).0 --group-id=\(max(0, group))")
+        fix: "as root, while \(device.name) is disabled: " + Self.engineAdvice(device, queue, group: group))
     }
     if queue.mode == .shared, queue.threshold == 0 {
       return obstacle(
@@ -236,6 +236,19 @@ extension HostInventory.Accelerators {
           : "it is bound to the driver '\(driver ?? "")': set --driver-name=user and enable it again")
     }
     return self.obstacle(of: queue, at: node)
+  }
+
+  /// An engine for a queue's group, from no other group: that one's queues would lose it.
+  private static func engineAdvice(_ device: IdxdDevice, _ queue: IdxdWorkQueue, group: Int) -> String {
+    let served = device.engines.compactMap(\.group).filter { $0 >= 0 }.min()
+    if group < 0, let served {
+      return "accel-config config-wq \(device.name)/\(queue.name) --group-id=\(served), which has an engine"
+    }
+    if let free = device.engines.first(where: { ($0.group ?? -1) < 0 }) {
+      return "accel-config config-engine \(device.name)/\(free.name) --group-id=\(max(0, group))"
+    }
+    guard let served else { return "accel-config config-engine, for which \(device.name) shows no engine" }
+    return "all engines are in other groups: accel-config config-wq \(device.name)/\(queue.name) --group-id=\(served)"
   }
 
   private func obstacle(of queue: IdxdWorkQueue, at node: IdxdNode) -> HostObstacle? {

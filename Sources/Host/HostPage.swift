@@ -46,6 +46,10 @@ public struct HostPage {
       }
       lines.append("caches: " + caches.joined(separator: ", "))
     }
+    guard cpu.areFeaturesKnown else {
+      lines.append("instructions: unknown")
+      return
+    }
     let has = cpu.features.map { $0.rawValue + (cpu.hiddenByKernel.contains($0) ? " (not in /proc/cpuinfo)" : "") }
     let lacks = CPUFeature.allCases.filter { !cpu.features.contains($0) }.map(\.rawValue)
     lines.append("instructions: " + (has.isEmpty ? "none of interest" : has.joined(separator: " ")))

@@ -9,7 +9,7 @@ extension HugePageReservation {
   ///
   /// - Returns: a line for each such run: what was left, and that it is gone or how to undo it.
   public static func recover(_ root: HostRoot = .machine) -> [String] {
-    recover(root, folder: ReservationFolder(root).path)
+    recover(root, folder: ReservationFolder(root, creates: false).path)
   }
 
   static func recover(_ root: HostRoot, folder path: String) -> [String] {

@@ -131,18 +131,24 @@ struct ReservationFolder {
   let path: String
 
   /// `run/pageferry` under the root. Those who may not make that have a folder of their own: the session's or the cache's.
-  init(_ root: HostRoot) {
+  ///
+  /// - Parameter creates: whether to make it; who looks for records only does not.
+  init(_ root: HostRoot, creates: Bool = true) {
     let shared = root.path("/run/pageferry")
-    mkdir(root.path("/run"), 0o755)
-    mkdir(shared, 0o700)
+    if creates {
+      mkdir(root.path("/run"), 0o755)
+      mkdir(shared, 0o700)
+    }
     if access(shared, W_OK | X_OK) == 0 || !root.isMachine {
       path = shared
       return
     }
     let environment = ProcessInfo.processInfo.environment
     let base = environment["XDG_RUNTIME_DIR"] ?? environment["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache"
-    mkdir(base, 0o700)
-    mkdir(base + "/pageferry", 0o700)
+    if creates {
+      mkdir(base, 0o700)
+      mkdir(base + "/pageferry", 0o700)
+    }
     path = base + "/pageferry"
   }
 

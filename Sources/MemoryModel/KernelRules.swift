@@ -42,6 +42,14 @@ public enum KernelRules: String, CaseIterable, Sendable {
   /// Whether direct reclaim asks for all of compaction's room above the high mark before it leaves a zone to it
   /// (`compaction_ready`, 6.15 and later). Before that the room for costly orders was counted from the low mark.
   public var compactsAboveHighMark: Bool { self == .v7_1 }
+  /// Whether an allocation of a huge page for one node that gives up early (__GFP_THISNODE | __GFP_NORETRY) ends after its first
+  /// compaction (7.1). Before that it went on to reclaim unless compaction was skipped or deferred: booted, 5.13 does so.
+  public var localHugeTryOnlyCompacts: Bool { self == .v7_1 }
+  /// Whether what is left of a block that was taken from another type stays with that type, as do the free blocks of a pageblock that is
+  /// not claimed (6.10 and later, which keep the lists of a pageblock its own).
+  public var stolenRestStays: Bool { self != .tpp2021 }
+  /// Whether proactive compaction's marks may reach 0 (7.1); before, no mark was below 5, and the upper one 10 above.
+  public var proactiveMarksReachZero: Bool { self == .v7_1 }
   /// Whether promotion with ample room counts `pgpromote_candidate_nrl` (2025 and later); before that it counts nothing, so
   /// that pgpromote_success can exceed pgpromote_candidate.
   public var countsUnlimitedCandidates: Bool { self == .v7_1 }

@@ -34,7 +34,7 @@ extension Memory {
   private func stealSmallest(zone: Int, order: Int, type: MigrateType) -> PFN? {
     for current in order...Memory.maxOrder {
       if let foreign = fallbackType(zone: zone, order: current, type: type) {
-        return takePart(zone: zone, order: order, from: current, foreign: foreign)
+        return takePart(zone: zone, order: order, from: current, foreign: foreign, type: type)
       }
     }
     return nil
@@ -88,11 +88,12 @@ extension Memory {
     {
       return pfn
     }
-    return takePart(zone: zone, order: order, from: current, foreign: foreign)
+    return takePart(zone: zone, order: order, from: current, foreign: foreign, type: type)
   }
 
   /// `try_to_claim_block`: the pageblock becomes `type`'s if it is free as a whole, or if half of it is free or of that type already;
-  /// the marks are boosted for one that is not whole. Nil, and nothing has changed but the boost.
+  /// the marks are boosted for one that is not whole. Nil, and nothing has changed but the boost. 5.13 takes the free blocks of a pageblock
+  /// that it may not retype all the same.
   private func claim(
     zone: Int, order: Int, from current: Int, foreign: MigrateType, type: MigrateType, mayWake: Bool
   ) -> PFN? {
@@ -110,16 +111,18 @@ extension Memory {
     guard start >= zones[zone].start && start + PFN(Page.perHuge) <= zones[zone].end else { return nil }
     let (free, movable) = survey(block: start)
     let alike = type == .movable ? movable : foreign == .movable ? Page.perHuge - (free + movable) : 0
-    guard free + alike >= Page.perHuge / 2 else { return nil }
+    let isUsable = free + alike >= Page.perHuge / 2
+    guard isUsable || !rules.stolenRestStays else { return nil }
     moveFreeBlocks(zone: zone, block: start, to: type)
+    if isUsable { setBlockType(start, type) }
     return takeSmallest(zone: zone, order: order, type: type)
   }
 
-  /// Part of a block, the rest of which stays with its type.
-  private func takePart(zone: Int, order: Int, from current: Int, foreign: MigrateType) -> PFN {
+  /// Part of a block, the rest of which stays with its type, or before 6.10 goes to the lists of who asked.
+  private func takePart(zone: Int, order: Int, from current: Int, foreign: MigrateType, type: MigrateType) -> PFN {
     let pfn = zones[zone].freeLists[current * 3 + foreign.rawValue].head
     _ = removeFree(zone: zone, pfn: pfn)
-    expand(zone: zone, pfn: pfn, from: current, to: order, type: foreign)
+    expand(zone: zone, pfn: pfn, from: current, to: order, type: rules.stolenRestStays ? foreign : type)
     return pfn
   }
 
@@ -146,7 +149,7 @@ extension Memory {
     return (free, movable)
   }
 
-  /// Moves the free blocks of a pageblock to another type's lists and retypes it (`__move_freepages_block`).
+  /// Moves the free blocks of a pageblock to another type's lists (`__move_freepages_block`).
   private func moveFreeBlocks(zone: Int, block start: PFN, to type: MigrateType) {
     var pfn = start
     let end = start + PFN(Page.perHuge)
@@ -160,7 +163,6 @@ extension Memory {
       insertFree(zone: zone, pfn: pfn, order: order, type: type)
       pfn += PFN(1) << order
     }
-    setBlockType(start, type)
   }
 
   /// Raises the marks, and has the next allocation wake kswapd (ZONE_BOOSTED_WATERMARK).

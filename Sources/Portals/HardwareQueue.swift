@@ -35,8 +35,6 @@ public struct HardwareQueueDescription: Equatable, Sendable {
 public enum HardwareQueueError: Error, Equatable, CustomStringConvertible {
   case open(path: String, error: Int32)
   case map(path: String, error: Int32)
-  /// The processor lacks the instruction that writes to this queue's portal.
-  case instruction(path: String, name: String)
   /// A description that no queue has.
   case limits(path: String)
 
@@ -44,8 +42,6 @@ public enum HardwareQueueError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .open(let path, let error): "\(path): \(Self.text(error)); \(Self.adviceOnOpen(error))"
     case .map(let path, let error): "\(path): its portal cannot be mapped: \(Self.text(error))"
-    case .instruction(let path, let name):
-      "\(path): this processor has no \(name), which a mapped portal needs; devices and processors with DSA have it"
     case .limits(let path):
       "\(path): a queue has 1 entry, transfers of 4096 bytes and batches of 1 at least; read them from sysfs"
     }
@@ -93,7 +89,8 @@ public final class HardwareQueue: HostPortal {
   /// Opens a queue.
   ///
   /// Kernels since 6.9 (and older ones of distributions) refuse mmap without CAP_SYS_RAWIO on the first generations of the
-  /// device. Then descriptors go by write(2), where the kernel takes no batches; `path` tells.
+  /// device; and a processor may lack the instruction that a mapped portal needs. Then descriptors go by write(2), where the kernel takes
+  /// no batches; `path` tells.
   ///
   /// - Parameters:
   ///   - calls: the system's, unless a test has others.
@@ -109,12 +106,14 @@ public final class HardwareQueue: HostPortal {
     var error: Int32 = 0
     if let portal = calls.map(file, &error) {
       let hasInstruction = description.isDedicated ? instructions.canStore : instructions.canEnqueue
-      guard hasInstruction else {
-        calls.unmap(portal)
-        calls.close(file)
-        throw .instruction(path: description.path, name: description.isDedicated ? "MOVDIR64B" : "ENQCMD")
+      if hasInstruction {
+        return HardwareQueue(description, .mapped, calls, instructions, file, UInt(bitPattern: portal))
       }
-      return HardwareQueue(description, .mapped, calls, instructions, file, UInt(bitPattern: portal))
+      calls.unmap(portal)
+      let reason =
+        "this processor has no \(description.isDedicated ? "MOVDIR64B" : "ENQCMD"), which a mapped portal needs; "
+        + "descriptors are written one by one and batches are not possible"
+      return HardwareQueue(description, .written(reason: reason), calls, instructions, file, 0)
     }
     guard error == EPERM else {
       calls.close(file)

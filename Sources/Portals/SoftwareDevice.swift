@@ -112,7 +112,7 @@ public final class SoftwareDevice: Sendable {
 
   // MARK: State
 
-  /// What it counted. Of a descriptor all is counted before its record is written. Translation is not counted, nor time.
+  /// What it counted. Of a descriptor all is counted before its record is written, of a batch's members before the batch's. Translation is not counted, nor time.
   public var counters: DeviceCounters { core.counters }
 
   /// SWERROR: the first error that no record could tell.

@@ -36,8 +36,11 @@ extension SoftwareEngine {
     pf_fetch_for_writing(record)
     copy(destination + head, source + head, length - head)
     counts.countPlain(1, bytes: length, fromBatch: 0)
+    let isLost = isGone
+    if isLost { counts.recordWrites -= 1 }
     // Who sees the record finds the books right.
     book()
+    if isLost { return true }
     record.publish(CompletionRecord(status: .success, bytesCompleted: descriptor.transferSize))
     return true
   }

@@ -39,13 +39,15 @@ final class SoftwareEngine {
     var idle = 0
     let ownPolls = core.isCrowded ? 0 : SoftwareCore.ownPolls
     while true {
+      // Read first: what was queued before the device was stopped is found after.
+      let isStopping = core.isStopping.load(ordering: .acquiring)
       if let work = group.next(engine: number) {
         idle = 0
         carryOut(work)
         group.ended(engine: number)
         continue
       }
-      if core.isStopping.load(ordering: .acquiring) { return }
+      if isStopping { return }
       idle += 1
       if idle > SoftwareCore.idlePolls {
         core.sleep { group.hasWork || core.isStopping.load(ordering: .acquiring) }

@@ -5,6 +5,7 @@ import CopyBench
 import CopyKernels
 import Foundation
 import HostMemory
+import Report
 import Sysctl
 import Units
 
@@ -42,6 +43,7 @@ struct BenchCalibrateCommand: ParsableCommand {
 
   func run() throws {
     // Measuring takes a minute: what cannot be written is said before.
+    if output.isEmpty { throw ValidationError("--output: name a file") }
     let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw Failure(message: "\(output): the folder \(folder) does not exist or cannot be written", status: .failure)
@@ -63,8 +65,8 @@ struct BenchCalibrateCommand: ParsableCommand {
     let text = calibration.preset(
       CalibrationProvenance(
         version: Pageferry.versionText, command: command.split(whereSeparator: \.isNewline).joined(separator: " ")))
-    do { try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-      throw Failure(message: "\(output): \(error.localizedDescription)", status: .failure)
+    do throws(ReportError) { try WholeFile.write(Data(text.utf8), to: output) } catch {
+      throw Failure(message: "\(error)", status: .failure)
     }
     for remark in calibration.remarks { Console.error("note: \(remark)") }
     try Console.out(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.joined(separator: "\n") + "\n")

@@ -23,8 +23,8 @@ struct BenchCopyCommand: ParsableCommand {
     discussion: """
       Pages lie scattered in arenas of 64 MiB on two nodes: 4 KiB pages in shuffled order, 2 MiB folios on huge pages. Engines take \
       turns in each round, and each copy is compared with its source, all of it, outside the time that counts. Before a cold copy neither \
-      caches nor TLBs know the pages; before a hot one both ends were just written and read. The machine's own limit is a whole arena \
-      copied front to back by its fastest kernel, in the same rounds. GB/s are decimal. docs/bench.md says how to read the tables.
+      caches nor TLBs know the pages; before a hot one both ends were just written and read. The machine's own limit is 16 MiB (or the \
+      arena) copied front to back by its fastest kernel, in the same rounds. GB/s are decimal. docs/bench.md says how to read the tables.
 
       Examples:
         pageferry bench copy --quick

@@ -35,7 +35,7 @@ enum HostJSON {
               ("shared_by_cpus", .integer($0.sharedBy)),
             ])
           })
-      ), ("features", strings(cpu.features.map(\.rawValue))),
+      ), ("features_known", .bool(cpu.areFeaturesKnown)), ("features", strings(cpu.features.map(\.rawValue))),
       ("hidden_by_kernel", strings(cpu.hiddenByKernel.map(\.rawValue))),
     ])
   }

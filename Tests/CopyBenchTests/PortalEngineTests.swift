@@ -39,7 +39,27 @@ import Testing
     #expect(offer.obstacle?.remedy.contains("accel-config enable-wq") == true)
     #expect(throws: CopyBenchError.self) { try offer.open() }
     let queue = HardwareQueueDescription(path: "/nowhere/wq0.0", isDedicated: true, entries: 16)
-    #expect(throws: HardwareQueueError.self) { try PortalOffers.hardware([queue]).open() }
+    let nowhere = PortalOffers.hardware([queue])
+    #expect(nowhere.obstacle?.why.contains("/nowhere/wq0.0") == true)
+    #expect(throws: CopyBenchError.self) { try nowhere.open() }
+  }
+
+  @Test func `queues that cannot be opened are gone without`() throws {
+    var calls = NodeCalls.system
+    calls.open = { $0.hasSuffix("1") ? -EBUSY : 1000 }
+    calls.close = { _ in }
+    calls.map = { _, error in
+      error = EPERM
+      return nil
+    }
+    let system = calls
+    let queues = (0..<3).map { HardwareQueueDescription(path: "/dev/dsa/wq0.\($0)", isDedicated: true, entries: 16) }
+    let offer = PortalOffers.hardware(queues) { (queue) throws(HardwareQueueError) in
+      try HardwareQueue.open(queue, calls: system)
+    }
+    #expect(offer.obstacle == nil && offer.words == "DSA, 2 queues")
+    #expect(offer.remarks.count == 1)
+    #expect(offer.remarks.first?.contains("wq0.1: Device or resource busy; a dedicated queue has one client") == true)
   }
 
   /// A queue that takes descriptors by write(2) alone, as one without CAP_SYS_RAWIO does.

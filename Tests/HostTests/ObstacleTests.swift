@@ -63,6 +63,22 @@ struct ObstacleTests {
     }
   }
 
+  /// An engine of another group is not taken from it: that group's queues would lose theirs.
+  @Test func `an engine comes from no other group`() {
+    func fix(_ group: Int, engines: [Int]) -> String {
+      var queue = good
+      queue.group = group
+      var machine = machine(queue)
+      machine.idxd.devices[0].engines = engines.enumerated().map { IdxdEngine(name: "engine0.\($0)", group: $1) }
+      return machine.obstacles(cpu: cpu).first?.fix ?? ""
+    }
+    #expect(fix(1, engines: [0, -1]).hasSuffix("config-engine dsa0/engine0.1 --group-id=1"))
+    #expect(
+      fix(1, engines: [2, 0]).hasSuffix(
+        "all engines are in other groups: accel-config config-wq dsa0/wq0.0 --group-id=0"))
+    #expect(fix(-1, engines: [-1, 3]).contains("config-wq dsa0/wq0.0 --group-id=3"))
+  }
+
   @Test func `why there is no device at all`() {
     func kinds(pci: [String], driver: Bool) -> [HostObstacle.Kind] {
       HostInventory.Accelerators(

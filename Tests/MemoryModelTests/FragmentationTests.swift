@@ -21,10 +21,18 @@ import Testing
     #expect(FreeBlocks(pages: pages, blocks: 9, suitable: suitable).externalFragmentation(order: 9) == percent)
   }
 
-  @Test(arguments: [(20, 80, 90), (0, 100, 100), (100, 0, 0), (90, 10, 15), (50, 50, 60)])
-  func `proactiveness names the scores between which a node is compacted`(value: Int, low: Int, high: Int) {
-    let marks = Memory.scoreMarks(proactiveness: value)
+  @Test(arguments: [
+    (20, 80, 90, 90), (0, 100, 100, 100), (100, 0, 0, 15), (90, 10, 15, 20), (97, 3, 4, 15), (50, 50, 60, 60),
+  ])
+  func `proactiveness names the scores between which a node is compacted`(
+    value: Int, low: Int, high: Int, oldHigh: Int
+  ) {
+    let marks = Memory.scoreMarks(proactiveness: value, rules: .v7_1)
     #expect(marks.low == low && marks.high == high)
+    for rules in [KernelRules.tpp2021, .v6_12] {
+      let marks = Memory.scoreMarks(proactiveness: value, rules: rules)
+      #expect(marks.low == max(low, 5) && marks.high == oldHigh)
+    }
   }
 
   @Test func `the gap of order 9 is 4 MiB`() { #expect(Memory.compactGap(order: 9) == 1024) }

@@ -166,6 +166,15 @@ private final class Counter: Sendable {
     #expect(closed.value.load(ordering: .relaxed) == 1)
   }
 
+  @Test(arguments: [(true, "MOVDIR64B"), (false, "ENQCMD")])
+  func `without its instruction a queue is written to`(isDedicated: Bool, name: String) throws {
+    let node = try FakeNode()
+    let queue = try HardwareQueue.open(
+      node.description(isDedicated: isDedicated), instructions: instructions(canStore: false))
+    #expect(queue.retreat?.contains("no \(name), which a mapped portal needs") == true)
+    #expect(queue.limits.batch == 1)
+  }
+
   @Test func `refusals say what helps`() throws {
     let description = HardwareQueueDescription(path: "/nowhere/wq0.0", isDedicated: true, entries: 16)
     var error = #expect(throws: HardwareQueueError.self) { try HardwareQueue.open(description) }
@@ -179,14 +188,6 @@ private final class Counter: Sendable {
     }
     #expect(error == .map(path: "/nowhere/wq0.0", error: ENOMEM) && closed.value.load(ordering: .relaxed) == 1)
     let node = try FakeNode()
-    error = #expect(throws: HardwareQueueError.self) {
-      try HardwareQueue.open(node.description(), instructions: instructions(canStore: false))
-    }
-    #expect(error == .instruction(path: node.path, name: "MOVDIR64B"))
-    error = #expect(throws: HardwareQueueError.self) {
-      try HardwareQueue.open(node.description(isDedicated: false), instructions: instructions())
-    }
-    #expect(error == .instruction(path: node.path, name: "ENQCMD"))
     error = #expect(throws: HardwareQueueError.self) { try HardwareQueue.open(node.description(maxBatch: 0)) }
     #expect(error == .limits(path: node.path))
   }

@@ -216,6 +216,21 @@ import Units
     #expect(core.submit(Descriptor(.noOp), to: core.queues[0]) == .retry)
   }
 
+  /// An engine that found nothing must not miss what was queued before the device was stopped.
+  @Test func `what is queued when a device stops is carried out`() throws {
+    for _ in 0..<200 {
+      let rig = try SoftwareRig(pages: 2)
+      for index in 0..<16 {
+        var descriptor = Descriptor(.noOp, flags: SoftwareRig.flags)
+        descriptor.recordAddress = rig.recordAddress(index)
+        #expect(rig.submit(descriptor) == 1)
+      }
+      rig.device.stop()
+      #expect((0..<16).allSatisfy { rig.records[$0].status == .success })
+      rig.portal.settle()
+    }
+  }
+
   @Test func `a dedicated queue drops what finds it full`() throws {
     var queue = QueueConfiguration()
     queue.size = 100

@@ -43,6 +43,19 @@ import Workload
     #expect(result.count(.thp_fault_alloc) == 0 && result.count(.thp_fault_fallback) > 0)
   }
 
+  /// The first try of a huge fault is for its own node: in 7.1 it may compact there, and not reclaim; before, it reclaimed too.
+  @Test(arguments: [(KernelRules.tpp2021, true), (.v6_12, true), (.v7_1, false)])
+  func `a huge fault reclaims on its own node, or goes elsewhere`(rules: KernelRules, reclaims: Bool) throws {
+    let result = try simulate(
+      Self.workload("{free: 50%, unmovable: 2%, unmovable_in: 100%}"),
+      Self.machine + [
+        "kernel.rules=\(rules.rawValue)", "mm.transparent_hugepage.enabled=always",
+        "mm.transparent_hugepage.defrag=always",
+      ])
+    #expect(result.count(.thp_fault_alloc) > 0 && result.count(.compact_stall) > 0)
+    #expect((result.count(.allocstall_normal) > 0) == reclaims)
+  }
+
   @Test func `page cache in the way is dropped for a workload that needs its room`() throws {
     let text = Self.workload("{free: 10%, page_cache: 60%}").replacing("size: 12M", with: "size: 30M")
     let result = try simulate(text, ["hw.node0.size=64M", "hw.node1.size=0"])

@@ -138,11 +138,12 @@ extension CompactControl {
       }
       order = nextSearchOrder(after: current)
     }
-    if found == nil { searchFailed(isStart: isStart, highest: search.highest, least: search.least) }
+    // Where nothing was found, around the place that the scanner goes to.
+    let around = found ?? searchFailed(isStart: isStart, highest: search.highest, least: search.least)
     if search.highest > 0 && search.highest >= memory.compaction[zone].free {
       memory.compaction[zone].free = search.highest - PFN(Page.perHuge)
     }
-    if let found { isolateAround(found) }
+    if let around { isolateAround(around) }
   }
 
   /// What a search of the free lists goes by.
@@ -195,15 +196,19 @@ extension CompactControl {
     memory.vmstat[.compact_isolated] += 1 << order
   }
 
-  private func searchFailed(isStart: Bool, highest: PFN, least: PFN) {
+  /// Counts a failure; returns the place to which it sends the scanner, if it does.
+  private func searchFailed(isStart: Bool, highest: PFN, least: PFN) -> PFN? {
     fastSearchFailures += 1
-    guard isStart else { return }
+    guard isStart else { return nil }
     // 5.13 goes to the highest block it has seen, wherever that is.
     if highest > 0 && (memory.rules.isTPP || highest >= least) {
       freePFN = highest
     } else if request.isDirect {
       freePFN = least
+    } else {
+      return nil
     }
+    return freePFN
   }
 
   /// The next order to search, wrapping around below 0; nil once all have been (`next_search_order`).

@@ -157,7 +157,7 @@ public final class CompactControl {
     }
     if request.isProactive {
       guard memory.nodes[memory.zones[zone].node].kswapdWaiting else { return .partialSkipped }
-      let low = Memory.scoreMarks(proactiveness: proactiveness).low
+      let low = Memory.scoreMarks(proactiveness: proactiveness, rules: memory.rules).low
       return memory.fragmentationScore(zone: zone) > low ? .continues : .success
     }
     guard let order = request.order, migratePFN & PFN(Page.perHuge - 1) == 0 else { return .continues }

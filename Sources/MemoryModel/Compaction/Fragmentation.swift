@@ -117,7 +117,11 @@ extension Memory {
 
   /// The score at which proactive compaction of a node begins, and that down to which it compacts a zone
   /// (`fragmentation_score_wmark`).
-  public static func scoreMarks(proactiveness: Int) -> (low: Int, high: Int) {
+  public static func scoreMarks(proactiveness: Int, rules: KernelRules) -> (low: Int, high: Int) {
+    guard rules.proactiveMarksReachZero else {
+      let low = max(100 - proactiveness, 5)
+      return (low, min(low + 10, 100))
+    }
     let low = 100 - proactiveness
     return (low, min(low + min(10, low / 2), 100))
   }
@@ -125,6 +129,6 @@ extension Memory {
   /// Whether `vm.compaction_proactiveness` wants the node compacted now (`should_proactive_compact_node`).
   public func wantsProactiveCompaction(node: Int, proactiveness: Int) -> Bool {
     guard proactiveness > 0, nodes[node].kswapdWaiting else { return false }
-    return fragmentationScore(node: node) > Memory.scoreMarks(proactiveness: proactiveness).high
+    return fragmentationScore(node: node) > Memory.scoreMarks(proactiveness: proactiveness, rules: rules).high
   }
 }
