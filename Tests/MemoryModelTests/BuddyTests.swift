@@ -82,6 +82,29 @@ import Units
     #expect(memory.blockType(page) == .unmovable)
   }
 
+  /// Until 6.10 the rest of a stolen block, and for other than movable pages all that is free around it, went to the lists of who asked.
+  @Test(
+    arguments: [(KernelRules.tpp2021, true), (.v6_12, false)],
+    [(MigrateType.movable, MigrateType.unmovable), (.unmovable, .reclaimable)])
+  func theRestOfAStolenBlock(rules: (KernelRules, follows: Bool), types: (MigrateType, MigrateType)) throws {
+    let (wanted, foreign) = types
+    let memory = makeMemory([4096], rules: rules.0)
+    exhaust(memory)
+    let start = memory.zones[0].start
+    memory.setBlockType(start, foreign)
+    for (offset, order) in [(0, 3), (64, 2)] {
+      memory.insertFree(zone: 0, pfn: start + PFN(offset), order: order, type: foreign)
+    }
+    _ = try #require(take(memory, wanted))
+    func free(_ type: MigrateType) -> Int {
+      (0...Memory.maxOrder).reduce(0) { $0 + memory.zones[0].freeLists[$1 * 3 + type.rawValue].count << $1 }
+    }
+    // Movable pages take the smaller block, and touch no other.
+    let followers = rules.follows ? (wanted == .movable ? 3 : 11) : 0
+    #expect(free(wanted) == followers && free(foreign) == 11 - followers)
+    #expect(memory.blockType(start) == foreign)
+  }
+
   @Test func unmovableTakesAWholePageblockWithoutBoost() throws {
     let memory = makeMemory([4096])
     let page = try #require(take(memory, .unmovable))
