@@ -87,8 +87,7 @@ public final class CopyArenas {
 
   /// The pages to give out for a list: base pages and folios wherever they are next in the shuffled orders.
   public func place(_ list: PageList, name: String) throws(CopyBenchError) -> PlacedList {
-    try check(list.baseCount * Page.size, name, "4 KiB")
-    try check(list.hugeCount * HostPages.hugeSize, name, "2 MiB")
+    try Self.check(list, name: name, size: size)
     return PlacedList(
       list,
       places: (0..<list.count).map {
@@ -126,8 +125,12 @@ public final class CopyArenas {
       })
   }
 
-  private func check(_ bytes: Int, _ name: String, _ pages: String) throws(CopyBenchError) {
-    if bytes > size { throw .room(list: name, needed: bytes, arena: size, pages: pages) }
+  /// Refuses a list that arenas of this size have no room for.
+  static func check(_ list: PageList, name: String, size: Int) throws(CopyBenchError) {
+    for (bytes, pages) in [(list.baseCount * Page.size, "4 KiB"), (list.hugeCount * HostPages.hugeSize, "2 MiB")]
+    where bytes > size {
+      throw .room(list: name, needed: bytes, arena: size, pages: pages)
+    }
   }
 
   private static func next(_ ends: inout Ends, _ bytes: Int) -> CopyPiece {

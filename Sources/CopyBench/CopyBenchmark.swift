@@ -42,6 +42,7 @@ public struct CopyBenchmark {
     guard let cpu = plan.cpus.first, (1...10_000).contains(plan.rounds) else {
       throw CopyBenchError.setting("a plan needs a CPU, and 1 to 10000 rounds")
     }
+    for case .list(let name, let list) in plan.subjects { try CopyArenas.check(list, name: name, size: plan.arena) }
     // Opened before the binding: threads that an engine starts inherit where they may run.
     var benchmark = try CPUBinding.bound(to: plan.cpus) { try CopyBenchmark(plan) }
     try CPUBinding.bound(to: cpu) { try benchmark.measure(progress) }

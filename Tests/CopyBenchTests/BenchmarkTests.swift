@@ -140,6 +140,17 @@ private final class MeddlingEngine: CopyEngine {
     }
   }
 
+  @Test func `a list too large for the arenas is refused before anything is measured`() {
+    let list = PageList(base: 1025)
+    var turns = 0
+    let error = #expect(throws: CopyBenchError.self) {
+      try CopyBenchmark.run(
+        Self.plan([Self.offer { IdleEngine() }], [.order(0), .list("L", list)], rounds: 1)
+      ) { _, _ in turns += 1 }
+    }
+    #expect(error == .room(list: "L", needed: 1025 * 4096, arena: Self.small, pages: "4 KiB") && turns == 0)
+  }
+
   @Test func pagesOfAListAreScatteredAndDisjoint() throws {
     let arenas = try CopyArenas(from: 0, to: 1, size: Self.small, strangers: 1 << 20)
     let list = PageList(huge: 2, base: 512)
