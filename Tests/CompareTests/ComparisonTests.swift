@@ -44,21 +44,21 @@ import Testing
           verdict                              -       faster    faster
         fast-memory accesses               3.7 %        3.0 %   100.0 %
         pages moved
-          compaction, of 4 KiB               503            0         0
+          compaction, of 4 KiB               500            0         0
           compaction, of 2 MiB                 0            0         0
           demotion, of 4 KiB                 989            0         0
           demotion, of 2 MiB                   0            0         0
-        migration time                   2.44 ms      8.74 us       0 s
-          isolate                      103.31 us      1.57 us       0 s
-          allocate                      83.23 us      7.17 us       0 s
-          unmap                        373.00 us          0 s       0 s
-          flush                        746.00 us          0 s       0 s
-          copy                         592.39 us          0 s       0 s
-          remap                        298.40 us          0 s       0 s
-          put_back                     238.72 us          0 s       0 s
-        copy time (the stage 'copy')   592.39 us          0 s       0 s
-          CPU time of copying          592.39 us          0 s       0 s
-          rate                        10.32 GB/s            -         -
+        migration time                   2.43 ms      8.74 us       0 s
+          isolate                      103.18 us      1.57 us       0 s
+          allocate                      83.28 us      7.17 us       0 s
+          unmap                        372.25 us          0 s       0 s
+          flush                        744.50 us          0 s       0 s
+          copy                         591.28 us          0 s       0 s
+          remap                        297.80 us          0 s       0 s
+          put_back                     238.24 us          0 s       0 s
+        copy time (the stage 'copy')   591.28 us          0 s       0 s
+          CPU time of copying          591.28 us          0 s       0 s
+          rate                        10.31 GB/s            -         -
           copied by one CPU              5.8 MiB        0 KiB     0 KiB
           copied by several CPUs           0 KiB        0 KiB     0 KiB
           copied by DSA                    0 KiB        0 KiB     0 KiB
