@@ -105,7 +105,7 @@ public struct Fidelity {
     .map { variant, extra in
       FidelityCase(
         reference: "hot-tail-4k-\(variant)", scenario: "hot-tail-4k", writes: base + extra, counters: counters)
-    } + fragmented + [hugeOnFourCPUs]
+    } + fragmented + hugeOnFourCPUs
   }()
 
   private static let hugeTPP = [
@@ -116,14 +116,26 @@ public struct Fidelity {
   /// Huge pages where TPP's check at the scheduler tick runs. The kernel's runs are free: their times are those of the host, and what
   /// decides where the last pages begin is whether the fill outruns kswapd. So both are read off the run that was kept in full: 300 huge
   /// pages in 1.151 s; 29.5 of them demoted in 0.344 s, from the demotion mark (169.6 huge pages after the start) to the sample at
-  /// 1.014 s, whatever part of that was the copy (/proc/timer: 4.8 to 8.1 ms).
-  private static let hugeOnFourCPUs = FidelityCase(
-    reference: "hot-tail-thp-tpp-4cpu", scenario: "hot-tail-thp",
-    writes: hugeTPP + ["hw.cpus=4", "cost.first_touch_huge=3.83ms", "cost.copy_bandwidth=180MB/s"],
-    counters: [
-      "thp_fault_alloc", "thp_fault_fallback", "pgdemote_kswapd", "pgmigrate_success", "thp_migration_success",
-      "numa_huge_pte_updates", "numa_pages_migrated", "window",
-    ], isShape: true)
+  /// 1.014 s, whatever part of that was the copy (/proc/timer: 4.8 to 8.1 ms). Of frag-thp no such run was kept.
+  private static let hugeOnFourCPUs: [FidelityCase] = {
+    let times = ["cost.first_touch_huge=3.83ms", "cost.copy_bandwidth=180MB/s"]
+    let concur = ["vm.use_concur_to_demote=1", "vm.use_concur_to_compact=1"]
+    let threads = concur + ["vm.cpu_multi_copy_pages=1", "vm.limit_mt_num=4"]
+    func shape(_ scenario: String, _ variant: String, _ extra: [String], _ counters: [String]) -> FidelityCase {
+      FidelityCase(
+        reference: "\(scenario)-\(variant)-4cpu", scenario: scenario, writes: hugeTPP + extra + ["hw.cpus=4"],
+        counters: ["thp_fault_alloc", "thp_fault_fallback"] + counters + ["window"], isShape: true)
+    }
+    let tail = [
+      "pgdemote_kswapd", "pgmigrate_success", "thp_migration_success", "numa_huge_pte_updates", "numa_pages_migrated",
+    ]
+    let fragmented = [
+      "compact_stall", "compact_success", "compact_isolated", "pgdemote_kswapd", "pgmigrate_success",
+      "numa_pages_migrated",
+    ]
+    return [("tpp", []), ("concur", concur), ("mt4", threads)].map { shape("hot-tail-thp", $0, $1 + times, tail) }
+      + [("tpp", []), ("mt4", threads)].map { shape("frag-thp", $0, $1, fragmented) }
+  }()
 
   /// A fragmented node under huge faults that may compact, and one explicit compaction.
   private static var fragmented: [FidelityCase] {
