@@ -23,7 +23,8 @@ extension SoftwareEngine {
   /// Carries out a memmove by itself, as `execute` and `end` would, if it needs no more than a copy and a record.
   func plainCopy(_ work: SoftwareGroup.Work) -> Bool {
     let descriptor = work.descriptor
-    if core.injectsPageFaults { return false }
+    // A member has the privilege of its batch, which was checked.
+    if core.injectsPageFaults || descriptor.isPrivileged { return false }
     guard isPlain(descriptor, most: work.maxTransfer), isNear(descriptor, &near),
       let source = UnsafeRawPointer(bitPattern: UInt(descriptor.source)),
       let destination = UnsafeMutableRawPointer(bitPattern: UInt(descriptor.destination)),

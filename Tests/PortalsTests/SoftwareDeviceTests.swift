@@ -83,6 +83,7 @@ import Units
   func `a copy by itself of registered pages is whole and counted once`(size: Int) throws {
     let rig = try SoftwareRig(pages: 64)
     rig.device.register(UnsafeRawBufferPointer(start: rig.arena.base, count: rig.arena.size))
+    rig.device.register(UnsafeRawBufferPointer(start: rig.records, count: 32))
     let untouched = rig.arena.snapshot()
     defer { untouched.deallocate() }
     let target = 30 * Page.size
@@ -95,6 +96,22 @@ import Units
     #expect(memcmp(rig.arena.base + target, untouched + Page.size, size) == 0)
     // And not a byte more.
     #expect(memcmp(rig.arena.base + target + size, untouched + target + size, Page.size) == 0)
+  }
+
+  @Test func `the short way has the checks of the long one`() throws {
+    let rig = try SoftwareRig(pages: 8)
+    rig.device.register(UnsafeRawBufferPointer(start: rig.arena.base, count: rig.arena.size))
+    rig.device.register(UnsafeRawBufferPointer(start: rig.records, count: 32))
+    func status(_ change: (inout Descriptor) -> Void) -> CompletionStatus {
+      var descriptor = rig.memmove(from: 0, to: 4 * Page.size, size: 4096)
+      change(&descriptor)
+      return rig.run(descriptor).status
+    }
+    #expect(status { _ in } == .success)
+    #expect(status { $0.isPrivileged = true } == .privilege)
+    #expect(status { $0.reserved = 1 } == .reservedField)
+    #expect(status { $0.transferSize = 0 } == .transferSize)
+    #expect(status { $0.transferSize = 3 << 20 } == .transferSize)
   }
 
   @Test func `engines go where they are told, or nowhere`() throws {
