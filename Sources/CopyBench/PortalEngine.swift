@@ -136,16 +136,18 @@ public enum PortalOffers {
         remedy: "a processor with DSA, the idxd driver and a queue of type user (accel-config enable-wq)")
     } else if used.isEmpty, let first = refusals.first {
       obstacle = KernelObstacle(
-        "none of \(queues.count) work queue\(queues.count == 1 ? "" : "s") can be opened: \(first)",
-        remedy: "what pageferry host says of each")
+        queues.count == 1
+          ? "the work queue cannot be opened: \(first)"
+          : "none of \(queues.count) work queues can be opened, the first: \(first)",
+        remedy: "a queue that opens; pageferry host says of each what helps")
     }
-    let queues = used
+    let opened = used
     return EngineOffer(
       name: "dsa:hardware", words: "DSA, \(used.count) queue\(used.count == 1 ? "" : "s")", threads: 0,
       obstacle: obstacle, remarks: used.isEmpty ? [] : refusals.map { "dsa:hardware goes without a queue: \($0)" }
     ) {
       var portals: [HardwareQueue] = []
-      for queue in queues { portals.append(try HardwareQueue.open(queue)) }
+      for queue in opened { portals.append(try HardwareQueue.open(queue)) }
       return PortalEngine(try HostChannels(portals, knobs: .host(channels: portals.count)))
     }
   }

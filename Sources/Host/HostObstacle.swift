@@ -216,7 +216,7 @@ extension HostInventory.Accelerators {
     if let group = queue.group, group < 0 || !device.engines.contains(where: { $0.group == group }) {
       return obstacle(
         .noEngine, group < 0 ? "is in no group" : "group \(group) has no engine",
-        fix: "as root, while \(device.name) is disabled: " + Self.engineAdvice(device, queue, group: group))
+        fix: Self.engineAdvice(device, queue, group: group))
     }
     if queue.mode == .shared, queue.threshold == 0 {
       return obstacle(
@@ -240,15 +240,16 @@ extension HostInventory.Accelerators {
 
   /// An engine for a queue's group, from no other group: that one's queues would lose it.
   private static func engineAdvice(_ device: IdxdDevice, _ queue: IdxdWorkQueue, group: Int) -> String {
+    let start = "as root, while \(device.name) is disabled: accel-config"
     let served = device.engines.compactMap(\.group).filter { $0 >= 0 }.min()
     if group < 0, let served {
-      return "accel-config config-wq \(device.name)/\(queue.name) --group-id=\(served), which has an engine"
+      return "\(start) config-wq \(device.name)/\(queue.name) --group-id=\(served), which has an engine"
     }
     if let free = device.engines.first(where: { ($0.group ?? -1) < 0 }) {
-      return "accel-config config-engine \(device.name)/\(free.name) --group-id=\(max(0, group))"
+      return "\(start) config-engine \(device.name)/\(free.name) --group-id=\(max(0, group))"
     }
-    guard let served else { return "accel-config config-engine, for which \(device.name) shows no engine" }
-    return "all engines are in other groups: accel-config config-wq \(device.name)/\(queue.name) --group-id=\(served)"
+    guard let served else { return "\(device.name) shows no engine at all; see why: dmesg | grep idxd" }
+    return "\(start) config-wq \(device.name)/\(queue.name) --group-id=\(served), since other groups have all engines"
   }
 
   private func obstacle(of queue: IdxdWorkQueue, at node: IdxdNode) -> HostObstacle? {

@@ -46,9 +46,10 @@ public enum KernelRules: String, CaseIterable, Sendable {
   /// compaction (7.1). Before that it went on to reclaim unless compaction was skipped or deferred: booted, 5.13 does so.
   public var localHugeTryOnlyCompacts: Bool { self == .v7_1 }
   /// Whether what is left of a block that was taken from another type stays with that type, as do the free blocks of a pageblock that is
-  /// not claimed (6.10 and later, which keep the lists of a pageblock its own).
+  /// not claimed (6.10 and later, which keep the lists of a pageblock its own; mm/page_alloc.c steal_suitable_fallback).
   public var stolenRestStays: Bool { self != .tpp2021 }
-  /// Whether proactive compaction's marks may reach 0 (7.1); before, no mark was below 5, and the upper one 10 above.
+  /// Whether proactive compaction's marks may reach 0 (7.1); before, no mark was below 5, and the upper one 10 above
+  /// (mm/compaction.c fragmentation_score_wmark).
   public var proactiveMarksReachZero: Bool { self == .v7_1 }
   /// Whether promotion with ample room counts `pgpromote_candidate_nrl` (2025 and later); before that it counts nothing, so
   /// that pgpromote_success can exceed pgpromote_candidate.

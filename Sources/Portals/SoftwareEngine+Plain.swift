@@ -1,4 +1,4 @@
-// What page lists are made of: memmoves of registered memory in a batch. They take no more instructions than they must.
+// What page lists are made of: memmoves of registered memory, in a batch or alone. They take no more instructions than they must.
 
 import CPlatform
 import CPortals

@@ -75,7 +75,8 @@ struct ObstacleTests {
     #expect(fix(1, engines: [0, -1]).hasSuffix("config-engine dsa0/engine0.1 --group-id=1"))
     #expect(
       fix(1, engines: [2, 0]).hasSuffix(
-        "all engines are in other groups: accel-config config-wq dsa0/wq0.0 --group-id=0"))
+        "config-wq dsa0/wq0.0 --group-id=0, since other groups have all engines"))
+    #expect(fix(0, engines: []) == "dsa0 shows no engine at all; see why: dmesg | grep idxd")
     #expect(fix(-1, engines: [-1, 3]).contains("config-wq dsa0/wq0.0 --group-id=3"))
   }
 

@@ -233,7 +233,7 @@ import Units
     #expect(core.submit(Descriptor(.noOp), to: core.queues[0]) == .retry)
   }
 
-  /// An engine that found nothing must not miss what was queued before the device was stopped.
+  /// Engines end when their queues are empty, not as soon as they are told to.
   @Test func `what is queued when a device stops is carried out`() throws {
     for _ in 0..<200 {
       let rig = try SoftwareRig(pages: 2)
@@ -243,7 +243,8 @@ import Units
         #expect(rig.submit(descriptor) == 1)
       }
       rig.device.stop()
-      #expect((0..<16).allSatisfy { rig.records[$0].status == .success })
+      // One that was left behind would be waited for without end.
+      try #require((0..<16).allSatisfy { rig.records[$0].status == .success })
       rig.portal.settle()
     }
   }
