@@ -48,8 +48,11 @@ extension Simulation {
   private func warnUnderTwoPasses() {
     guard balancing.mode != 0 else { return }
     for space in spaces where space.scan.passes < 2 && space.rss > 0 {
+      let scans = ["never scanned", "scanned only once"][space.scan.passes]
+      let hasPromoted = memory.vmstat[.numa_pages_migrated] > 0
+      let effect = hasPromoted ? "promotion has only begun" : "too few for promotion to show"
       warnings.append(
-        "process '\(space.name)' was \(["never scanned", "scanned only once"][space.scan.passes]): too few for promotion to show; run longer, repeat the trace, raise weight, or set sim.time_scale"
+        "process '\(space.name)' was \(scans): \(effect); run longer, repeat the trace, raise weight, or set sim.time_scale"
       )
     }
   }
